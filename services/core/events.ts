@@ -1,0 +1,70 @@
+/**
+ * The events that flow through the log, as the core sees them: parsed, bounded, readonly.
+ * Not here: bytes (contracts) and meaning over time (join, learning).
+ */
+
+declare const brand: unique symbol;
+type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+export type ExperimentId = Branded<string, 'ExperimentId'>;
+export type ArmId = Branded<string, 'ArmId'>;
+export type UnitId = Branded<string, 'UnitId'>;
+export type DecisionId = Branded<string, 'DecisionId'>;
+export type RewardId = Branded<string, 'RewardId'>;
+
+/** Why this arm was dealt. Only `bandit` decisions were drawn from a policy's probabilities. */
+export const DECISION_REASONS = ['bandit', 'fallback', 'holdout', 'shadow', 'forced'] as const;
+export type DecisionReason = (typeof DECISION_REASONS)[number];
+
+export interface Slot {
+  readonly armId: ArmId;
+  /** The probability in (0, 1] from which this arm was drawn for this slot. */
+  readonly propensity: number;
+}
+
+export interface Decision {
+  readonly decisionId: DecisionId;
+  readonly experimentId: ExperimentId;
+  /** Version of the definition that the decider held; from 1. */
+  readonly experimentVersion: number;
+  readonly unitId: UnitId;
+  /** At least one. */
+  readonly slots: readonly Slot[];
+  readonly reason: DecisionReason;
+  /** Kind of the policy that produced the propensities. */
+  readonly policy: string;
+  /** Version of the snapshot decided from; 0 when there was none. */
+  readonly snapshotVersion: number;
+  /** Encoded context, length d, on the feature grid; empty when the experiment declares no context. */
+  readonly features: readonly number[];
+  readonly decidedAtMs: number;
+}
+
+export interface Reward {
+  readonly rewardId: RewardId;
+  /** A higher revision of the same rewardId replaces a lower one; from 0. */
+  readonly revision: number;
+  readonly unitId: UnitId;
+  readonly metric: string;
+  /** `null` retracts the reward. */
+  readonly value: number | null;
+  readonly occurredAtMs: number;
+  /** Names the decision it belongs to; without it the reward is attributed by unit. */
+  readonly decisionId: DecisionId | null;
+  /** Without it the reward reaches every experiment that learns from its metric. */
+  readonly experimentId: ExperimentId | null;
+}
+
+/** The two input streams; each has its own offsets and its own log clock. */
+export const STREAMS = ['decisions', 'rewards'] as const;
+export type Stream = (typeof STREAMS)[number];
+
+/** One number for each input stream of a partition: next offsets, or log clocks in ms. */
+export interface PerStream {
+  readonly decisions: number;
+  readonly rewards: number;
+}
+
+export type InputEvent =
+  | { readonly stream: 'decisions'; readonly clockMs: number; readonly decision: Decision }
+  | { readonly stream: 'rewards'; readonly clockMs: number; readonly reward: Reward };

@@ -1,0 +1,112 @@
+/**
+ * The definition of an experiment and the rules for changing one.
+ * What gives the sums their meaning (context, reward, attribution, cohorts) is fixed for an experiment's life;
+ * arms may be added or retired, and policies, floor and fallback may change, since those only shape snapshots.
+ */
+import { Invalid } from './errors.ts';
+import type { ArmId, ExperimentId } from './events.ts';
+
+export interface Arm {
+  readonly id: ArmId;
+  /** Retired arms are never dealt; their sums are kept and they may come back. */
+  readonly state: 'active' | 'retired';
+  /** First definition version that has this arm; decisions of earlier versions cannot name it. */
+  readonly sinceVersion: number;
+  /** Numeric facts about the arm, `cost` among them. */
+  readonly attributes: ReadonlyMap<string, number>;
+}
+
+export interface PolicySpec {
+  /** A kind known to the policy registry. */
+  readonly kind: string;
+  /** Validated against the policy's own parameter specification, defaults filled in. */
+  readonly parameters: ReadonlyMap<string, number>;
+}
+
+export type Feature =
+  | { readonly kind: 'boolean'; readonly name: string }
+  /** Encoded as (value − mean) / scale. */
+  | { readonly kind: 'number'; readonly name: string; readonly mean: number; readonly scale: number }
+  /** One-hot over the declared values; anything else encodes as all zeros. */
+  | { readonly kind: 'category'; readonly name: string; readonly values: readonly string[] };
+
+export const FOLDS = ['sum', 'max', 'min', 'first', 'last', 'mean'] as const;
+export type Fold = (typeof FOLDS)[number];
+
+export interface RewardSpec {
+  readonly metric: string;
+  /** How several rewards of one decision become one number. */
+  readonly fold: Fold;
+  /** Declared range of the folded value less cost; mapped to [0, 1], clipped and counted outside it. */
+  readonly min: number;
+  readonly max: number;
+  /** Arm attribute subtracted from the folded value; `null` for none. */
+  readonly costAttribute: string | null;
+  /** What a decision without any reward yet counts as: `impute` a raw folded value, or leave it out (`labelled`). */
+  readonly missing: { readonly mode: 'impute'; readonly value: number } | { readonly mode: 'labelled' };
+}
+
+export interface AttributionSpec {
+  /** Which decision a reward without decisionId belongs to. */
+  readonly model: 'last-touch';
+  /** A reward counts when 0 ≤ occurredAt − decidedAt ≤ windowMs. */
+  readonly windowMs: number;
+}
+
+export interface Experiment {
+  readonly id: ExperimentId;
+  /** From 1, raised by one with each applied change. */
+  readonly version: number;
+  readonly state: 'active' | 'deleted';
+  /** In order of definition; never shrinks. */
+  readonly arms: readonly Arm[];
+  /** The first is the default; all learn from the same sums. */
+  readonly policies: readonly PolicySpec[];
+  /** Share of probability spread evenly over the eligible arms, in [0, 1]. */
+  readonly floor: number;
+  readonly fallbackArmId: ArmId;
+  readonly context: readonly Feature[];
+  readonly reward: RewardSpec;
+  readonly attribution: AttributionSpec;
+  /** Width of a decision-time cohort. */
+  readonly cohortMs: number;
+  /**
+   * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
+   * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.
+   */
+  readonly appliedAtMs: readonly number[];
+}
+
+/** Length of an encoded context: an intercept and the declared features; 0 without context. */
+export function contextDimension(context: readonly Feature[]): number {
+  if (context.length === 0) return 0;
+  return context.reduce((d, feature) => d + (feature.kind === 'category' ? feature.values.length : 1), 1);
+}
+
+/** @throws Invalid naming the first field whose change would give the kept sums another meaning. */
+export function assertCompatibleChange(before: Experiment, after: Experiment): void {
+  const fixed = ['context', 'reward', 'attribution', 'cohortMs'] as const;
+  for (const field of fixed) {
+    if (JSON.stringify(before[field]) !== JSON.stringify(after[field])) {
+      throw new Invalid(
+        'experiment-change',
+        `experiment ${after.id}: ${field} cannot change from ${JSON.stringify(before[field])} to ` +
+          `${JSON.stringify(after[field])}; its sums would change their meaning. Define a new experiment id instead`,
+      );
+    }
+  }
+  for (const arm of before.arms) {
+    const kept = after.arms.find((candidate) => candidate.id === arm.id);
+    if (kept === undefined) {
+      throw new Invalid('experiment-change', `experiment ${after.id}: arm ${arm.id} is missing; retire it instead`);
+    }
+    const cost = before.reward.costAttribute;
+    if (cost !== null && kept.attributes.get(cost) !== arm.attributes.get(cost)) {
+      throw new Invalid(
+        'experiment-change',
+        `experiment ${after.id}: ${cost} of arm ${arm.id} cannot change from ${arm.attributes.get(cost)} to ` +
+          `${kept.attributes.get(cost)}; its rewards would change their meaning. Add a new arm instead`,
+      );
+    }
+  }
+}

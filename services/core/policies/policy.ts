@@ -1,0 +1,55 @@
+/**
+ * The contract of a policy: statistics (and a context) in, a probability vector over the eligible arms out.
+ * A policy never draws, never floors and never filters; deciding/ does, in that order: score → probabilities → sample.
+ */
+import type { ArmId } from '../events.ts';
+import type { SumsLayout } from '../sums/layout.ts';
+
+export interface ParameterSpec {
+  readonly name: string;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly doc: string;
+}
+
+/** Sums of all arms of one experiment at snapshot time, merged over partitions and weighed over cohorts. */
+export interface PolicyInput {
+  readonly layout: SumsLayout;
+  /** In definition order, retired ones included. */
+  readonly armIds: readonly ArmId[];
+  /** One vector an arm (layout.size cells), in natural units: rewards in [0, 1], features as encoded. */
+  readonly sums: readonly Float64Array[];
+}
+
+/** What a snapshot carries for one policy: named blocks of numbers, indexed by arm in definition order. */
+export type PolicyState = ReadonlyMap<string, Float64Array>;
+
+export interface Policy {
+  readonly kind: string;
+  readonly doc: string;
+  /** Whether `probabilities` reads the context. */
+  readonly contextual: boolean;
+  readonly parameters: readonly ParameterSpec[];
+
+  /** Snapshot time. @throws Corrupt when the sums cannot be what the learner keeps (a Gram matrix not positive definite). */
+  prepare(input: PolicyInput, parameters: ReadonlyMap<string, number>): PolicyState;
+
+  /**
+   * Builds what serves requests from a snapshot, off the request path.
+   * @param parameters the same validated parameters that `prepare` was given.
+   */
+  serve(state: PolicyState, parameters: ReadonlyMap<string, number>): ServingPolicy;
+}
+
+export interface ServingPolicy {
+  /**
+   * @param context encoded, length d; empty without context.
+   * @param eligible arm indices, ascending, at least one.
+   * @returns one probability for each entry of `eligible`, Σ = 1 ± 1e-9.
+   */
+  probabilities(context: Float64Array, eligible: readonly number[]): Float64Array;
+
+  /** The score behind each probability (mean, upper bound, …), for `explain` and debugging; same order as `eligible`. */
+  scores(context: Float64Array, eligible: readonly number[]): Float64Array;
+}

@@ -1,0 +1,107 @@
+/**
+ * The log port: all that Croupier asks of a partitioned, durable log. Narrow on purpose, so that two adapters
+ * (kafka, embedded) can pass one conformance suite (test/conformance). Offsets and times are numbers, times in ms.
+ * Every call may throw Unavailable (retry with a limit) or Invalid (unknown topic, record too large, …).
+ */
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface LogRecord {
+  readonly offset: number;
+  /** When the log appended it (LogAppendTime), never the producer's word. */
+  readonly appendTimeMs: number;
+  readonly key: string | null;
+  /** `null` is a tombstone. */
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface RecordBatch extends TopicPartition {
+  /** Ascending offsets, perhaps with gaps; may be empty when only the position moved (compacted or control records). */
+  readonly records: readonly LogRecord[];
+  /** Offset to read next: one past the last record, or further over gaps. */
+  readonly nextOffset: number;
+}
+
+/** Reads assigned partitions from chosen offsets. Belongs to no group; commits nothing. */
+export interface LogReader {
+  /** Replaces the assignment. An offset below the log's start reads from the start. */
+  assign(positions: readonly (TopicPartition & { readonly offset: number })[]): void;
+  /** Moves one assigned partition; records fetched ahead are discarded. */
+  seek(to: TopicPartition & { readonly offset: number }): void;
+  /**
+   * At most one batch for each assigned partition, in offset order; empty when nothing came within the wait.
+   * Partitions take fair turns. Calls do not overlap.
+   */
+  poll(options: { readonly maxRecords: number; readonly waitMsMax: number }): Promise<readonly RecordBatch[]>;
+  close(): Promise<void>;
+}
+
+export interface AppendRecord {
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Appends with acknowledgement of all replicas. A record may be appended twice when an answer is lost; never reordered. */
+export interface LogWriter {
+  /**
+   * One batch to one partition: all of it or nothing, in order, adjacent.
+   * @returns offset of the first record.
+   * @throws Invalid `record-too-large`, `unknown-topic`; Unavailable when not acknowledged: it may or may not be there.
+   */
+  append(to: TopicPartition, records: readonly AppendRecord[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface MembershipHandlers {
+  /** Newly owned partitions. */
+  assigned(partitions: readonly number[]): Promise<void>;
+  /** Stop working on these before returning; the next owner is waiting. */
+  revoked(partitions: readonly number[]): Promise<void>;
+}
+
+/** Shares the partitions of one topic among the members of a group. Assigns only; offsets live in our own state. */
+export interface GroupMembership {
+  join(options: {
+    readonly groupId: string;
+    readonly topic: string;
+    readonly sessionTimeoutMs: number;
+    readonly handlers: MembershipHandlers;
+  }): Promise<void>;
+  /** Revokes what is owned, then leaves. */
+  leave(): Promise<void>;
+}
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly cleanup: 'compact' | 'delete';
+  /** For `delete`; `null` keeps for ever. */
+  readonly retentionMs: number | null;
+  readonly recordBytesMax: number;
+}
+
+export interface LogAdmin {
+  /** Creates what is missing. @throws Invalid `topic-mismatch` when one is there with another partition count. */
+  createTopics(specs: readonly TopicSpec[]): Promise<void>;
+  deleteTopics(topics: readonly string[]): Promise<void>;
+  /** @returns the partition count, or `null` when there is no such topic. */
+  partitionCount(topic: string): Promise<number | null>;
+  /** First offset still there and the high watermark, by partition. */
+  offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]>;
+  /** By partition, the first offset appended at or after the time; the end when there is none. */
+  offsetsAt(topic: string, timeMs: number): Promise<readonly number[]>;
+}
+
+/** One connection to one log; `main.ts` chooses which. */
+export interface Log {
+  reader(): LogReader;
+  writer(): LogWriter;
+  membership(): GroupMembership;
+  readonly admin: LogAdmin;
+  close(): Promise<void>;
+}
