@@ -1,0 +1,122 @@
+/**
+ * The join's unit of state: all that is known of one unit, as a set. Adding what is already there changes nothing.
+ * Entries keep the order of their own stream, which no interleaving of the two streams can change.
+ * Not here: whose reward is whose (attribution.ts), and storage (platform).
+ */
+import type { ArmId, DecisionId, ExperimentId, PerStream, RewardId, UnitId } from '../events.ts';
+
+/** Deployment-wide, part of the store's format: changing them means rebuilding. */
+export interface JoinLimits {
+  /** The longest attribution window that an experiment may declare. */
+  readonly windowMs: number;
+  /** How much later than the window, by the log clocks, a reward may be appended. */
+  readonly graceMs: number;
+  /** How much earlier than its decision, by the log clocks, a reward may be appended. */
+  readonly earlyGraceMs: number;
+}
+
+export interface DecisionEntry {
+  readonly decisionId: DecisionId;
+  readonly experimentId: ExperimentId;
+  readonly armId: ArmId;
+  readonly propensity: number;
+  /** Whole feature units (quantize.ts), length d. */
+  readonly features: readonly number[];
+  readonly decidedAtMs: number;
+  readonly clockMs: number;
+}
+
+/** One revision of a reward. Only the first record's occurrence decides whose it is; revisions change the value. */
+export interface RewardRecord {
+  readonly revision: number;
+  readonly value: number | null;
+  readonly clockMs: number;
+  /** It reached an owner that has since been dropped from the group. */
+  readonly reachedDropped: boolean;
+}
+
+export interface RewardEntry {
+  readonly rewardId: RewardId;
+  readonly metric: string;
+  readonly occurredAtMs: number;
+  readonly decisionId: DecisionId | null;
+  readonly experimentId: ExperimentId | null;
+  /** In log order, at least one, distinct revisions. */
+  readonly records: readonly [RewardRecord, ...RewardRecord[]];
+  /** Clock of the last record seen, repeats included. */
+  readonly lastClockMs: number;
+}
+
+export interface Group {
+  readonly unitId: UnitId;
+  readonly decisions: readonly DecisionEntry[];
+  readonly rewards: readonly RewardEntry[];
+}
+
+export function emptyGroup(unitId: UnitId): Group {
+  return { unitId, decisions: [], rewards: [] };
+}
+
+/** How long after a decision, by the log clocks, a reward still reaches it; repeats of a decision are known this long. */
+export function decisionReachMs(limits: JoinLimits): number {
+  return limits.windowMs + limits.graceMs;
+}
+
+/** How long after its last record a reward is remembered: longer than any decision that may own it. */
+export function rewardMemoryMs(limits: JoinLimits): number {
+  return decisionReachMs(limits) + limits.earlyGraceMs;
+}
+
+/** Up to here both streams have been read: no record still to come has an earlier clock. */
+export function lowClock(clocks: PerStream): number {
+  return Math.min(clocks.decisions, clocks.rewards);
+}
+
+/** @returns the group with the decision, or `null` when it is a repeat. */
+export function addDecision(group: Group, entry: DecisionEntry, limits: JoinLimits): Group | null {
+  const repeated = group.decisions.some(
+    (known) => known.decisionId === entry.decisionId && entry.clockMs - known.clockMs <= decisionReachMs(limits),
+  );
+  return repeated ? null : { ...group, decisions: [...group.decisions, entry] };
+}
+
+export interface RewardAdded {
+  readonly group: Group;
+  /** The same revision was there already; only the memory of it is refreshed. */
+  readonly repeated: boolean;
+}
+
+/** @param entry with exactly one record. */
+export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits): RewardAdded {
+  const at = group.rewards.findLastIndex(
+    (known) => known.rewardId === entry.rewardId && entry.lastClockMs - known.lastClockMs <= rewardMemoryMs(limits),
+  );
+  const known = group.rewards[at];
+  if (known === undefined) return { group: { ...group, rewards: [...group.rewards, entry] }, repeated: false };
+  const [record] = entry.records;
+  const repeated = known.records.some((other) => other.revision === record.revision);
+  const merged: RewardEntry = {
+    ...known,
+    records: repeated ? known.records : [...known.records, record],
+    lastClockMs: entry.lastClockMs,
+  };
+  return { group: { ...group, rewards: group.rewards.with(at, merged) }, repeated };
+}
+
+/** @returns the clock after which nothing still to come can touch the entry. */
+export function decisionDueMs(entry: DecisionEntry, limits: JoinLimits): number {
+  return entry.clockMs + decisionReachMs(limits);
+}
+
+export function rewardDueMs(entry: RewardEntry, limits: JoinLimits): number {
+  return entry.lastClockMs + rewardMemoryMs(limits);
+}
+
+/** @returns the earliest due clock in the group, `null` when it is empty. */
+export function groupDueMs(group: Group, limits: JoinLimits): number | null {
+  const dues = [
+    ...group.decisions.map((entry) => decisionDueMs(entry, limits)),
+    ...group.rewards.map((entry) => rewardDueMs(entry, limits)),
+  ];
+  return dues.length === 0 ? null : Math.min(...dues);
+}

@@ -1,0 +1,48 @@
+/**
+ * The books of one partition: every event read stands in exactly one column. Counts are exact and additive.
+ */
+import type { Stream } from '../events.ts';
+
+export const COUNT_NAMES = [
+  'decisionsIn',
+  'decisionsJoined',
+  'decisionsPending',
+  'decisionsExpired',
+  'decisionsDuplicate',
+  'decisionsDeadLettered',
+  'rewardsIn',
+  'rewardsJoined',
+  'rewardsPending',
+  'rewardsUnmatched',
+  'rewardsDuplicate',
+  'rewardsDeadLettered',
+  /** Decisions whose folded reward lies outside the declared range; not a column of the books. */
+  'clipped',
+] as const;
+export type CountName = (typeof COUNT_NAMES)[number];
+export type Counts = Record<CountName, number>;
+
+export function zeroCounts(): Counts {
+  return Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Counts;
+}
+
+export function addCounts(into: Counts, change: Partial<Counts>): void {
+  for (const name of COUNT_NAMES) into[name] += change[name] ?? 0;
+}
+
+/** @returns in − (joined + pending + expired + unmatched + duplicate + dead-lettered); 0 when nothing was lost. */
+export function unaccounted(counts: Counts, stream: Stream): number {
+  return stream === 'decisions'
+    ? counts.decisionsIn -
+        counts.decisionsJoined -
+        counts.decisionsPending -
+        counts.decisionsExpired -
+        counts.decisionsDuplicate -
+        counts.decisionsDeadLettered
+    : counts.rewardsIn -
+        counts.rewardsJoined -
+        counts.rewardsPending -
+        counts.rewardsUnmatched -
+        counts.rewardsDuplicate -
+        counts.rewardsDeadLettered;
+}
