@@ -64,10 +64,10 @@ export class ExactVector {
     return this.hi.every((cell) => cell === 0) && this.lo.every((cell) => cell === 0);
   }
 
-  /** @returns the cells as float64 multiples of `unit`, each rounded once. The vector is normalised on the way. */
-  toNumbers(unit = 1): Float64Array {
+  /** @returns the cells in whole units as float64, each rounded once. The vector is normalised on the way. */
+  toNumbers(): Float64Array {
     this.normalize();
-    return Float64Array.from(this.lo, (lo, i) => (this.hi[i]! * CARRY + lo) * unit);
+    return Float64Array.from(this.lo, (lo, i) => this.hi[i]! * CARRY + lo);
   }
 
   /** @param hi canonical high cells. @param lo canonical low cells, 0 ≤ lo < 2⁴⁰. */

@@ -1,0 +1,41 @@
+/**
+ * The sums of one experiment over all partitions: merge is addition, and a partition's newer tally takes the place
+ * of its older one by subtraction, exactly. Owns the merged sums and what each partition last contributed.
+ */
+import type { ArmId } from '../events.ts';
+import { ExactVector } from '../sums/exact.ts';
+import { type CohortSums, getOrInsert } from './sums.ts';
+
+export class MergedSums {
+  /** By cohort; integers, so the order in which partitions arrive leaves no trace. */
+  private readonly merged = new Map<number, CohortSums>();
+  private readonly contributed = new Map<string, CohortSums>();
+
+  /** @param sums kept as it is: do not change it afterwards. */
+  replace(partition: number, cohort: number, sums: CohortSums): void {
+    const key = `${partition}/${cohort}`;
+    const arms = getOrInsert(this.merged, cohort, () => new Map());
+    for (const [armId, vector] of this.contributed.get(key) ?? []) arms.get(armId)!.addVector(vector, -1);
+    for (const [armId, vector] of sums) {
+      getOrInsert(arms, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
+    }
+    this.contributed.set(key, sums);
+  }
+
+  /** @returns the newest cohort with sums, `null` when there is none. */
+  newestCohort(): number | null {
+    return this.merged.size === 0 ? null : Math.max(...this.merged.keys());
+  }
+
+  /** @returns by arm, the sums over all cohorts; arms without any are absent. */
+  total(): Map<ArmId, ExactVector> {
+    const total = new Map<ArmId, ExactVector>();
+    for (const arms of this.merged.values()) {
+      for (const [armId, vector] of arms) {
+        getOrInsert(total, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
+      }
+    }
+    for (const [armId, vector] of total) if (vector.isZero()) total.delete(armId);
+    return total;
+  }
+}

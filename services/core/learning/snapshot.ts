@@ -1,0 +1,65 @@
+/**
+ * From merged sums to the parameters that deciders serve from. A pure function of the definition and the sums:
+ * the same logs give the same bits, whoever builds the snapshot and whenever.
+ */
+import type { ArmStatistics, PreparedPolicy } from '../deciding/snapshot.ts';
+import type { ArmId } from '../events.ts';
+import { contextDimension, type Experiment } from '../experiment.ts';
+import type { PolicyInput } from '../policies/policy.ts';
+import { findPolicy } from '../policies/registry.ts';
+import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
+import type { ExactVector } from '../sums/exact.ts';
+import { gramStart, N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, type SumsLayout, sumsLayout, VECTOR_START } from '../sums/layout.ts';
+import type { MergedSums } from './merge.ts';
+
+export interface BuiltParameters {
+  /** Event time up to which the sums reach: the end of the newest cohort; 0 when there is none. */
+  readonly clockMs: number;
+  readonly arms: readonly ArmStatistics[];
+  readonly policies: readonly PreparedPolicy[];
+  /** The exact sums behind them, by arm, for the digest. */
+  readonly sums: ReadonlyMap<ArmId, ExactVector>;
+}
+
+/** @throws Corrupt when the sums cannot be what the learner keeps; keep serving the last good snapshot then. */
+export function buildParameters(experiment: Experiment, merged: MergedSums): BuiltParameters {
+  const layout = sumsLayout(contextDimension(experiment.context));
+  const sums = merged.total();
+  const input: PolicyInput = {
+    layout,
+    armIds: experiment.arms.map((arm) => arm.id),
+    sums: experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout)),
+  };
+  const newest = merged.newestCohort();
+  return {
+    clockMs: newest === null ? 0 : (newest + 1) * experiment.cohortMs,
+    arms: input.sums.map((cells, index) => ({
+      armId: input.armIds[index]!,
+      pulls: cells[PULLS]!,
+      n: cells[N]!,
+      sumR: cells[SUM_R]!,
+      sumRR: cells[SUM_RR]!,
+    })),
+    policies: experiment.policies.map(({ kind, parameters }) => ({
+      kind,
+      parameters,
+      state: findPolicy(kind).prepare(input, parameters),
+    })),
+    sums,
+  };
+}
+
+/** @returns one float64 a cell, rounded once, in natural units: rewards in [0, 1], features as encoded. */
+function naturalSums(sums: ExactVector | undefined, layout: SumsLayout): Float64Array {
+  if (sums === undefined) return new Float64Array(layout.size);
+  const cells = sums.toNumbers();
+  const scale = (from: number, to: number, unit: number) => {
+    for (let i = from; i < to; i++) cells[i]! /= unit;
+  };
+  scale(SUM_R, SUM_R + 1, REWARD_UNITS);
+  scale(SUM_RR, SUM_RR + 1, REWARD_UNITS ** 2);
+  scale(SUM_R_OVER_P, SUM_R_OVER_P + 1, REWARD_UNITS);
+  scale(VECTOR_START, gramStart(layout), REWARD_UNITS * FEATURE_UNITS);
+  scale(gramStart(layout), layout.size, FEATURE_UNITS ** 2);
+  return cells;
+}
