@@ -1,0 +1,175 @@
+/** Experiments between their core type and their Avro record. Not here: experiment files (experiment-file.ts). */
+import type { ArmId, ExperimentId } from '../core/events.ts';
+import type { Arm, Experiment, Feature, Fold, PolicySpec, RewardSpec } from '../core/experiment.ts';
+import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
+import { ARMS_MAX } from './limits.ts';
+import { refuse } from './refusals.ts';
+
+interface NamedNumber {
+  readonly name: string;
+  readonly value: number;
+}
+type FeatureRecord =
+  | { readonly 'dev.croupier.v1.BooleanFeature': { readonly name: string } }
+  | {
+      readonly 'dev.croupier.v1.NumberFeature': {
+        readonly name: string;
+        readonly mean: number;
+        readonly scale: number;
+      };
+    }
+  | { readonly 'dev.croupier.v1.CategoryFeature': { readonly name: string; readonly values: readonly string[] } };
+
+export interface ExperimentRecord {
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'active' | 'deleted';
+  readonly arms: readonly ArmRecord[];
+  readonly policies: readonly { readonly kind: string; readonly parameters: readonly NamedNumber[] }[];
+  readonly floor: number;
+  readonly fallbackArmId: string;
+  readonly context: readonly FeatureRecord[];
+  readonly reward: RewardRecord;
+  readonly attribution: { readonly model: 'last_touch'; readonly windowMs: number };
+  readonly cohortMs: number;
+  readonly appliedAtMs: readonly number[];
+}
+interface ArmRecord {
+  readonly id: string;
+  readonly state: 'active' | 'retired';
+  readonly sinceVersion: number;
+  readonly attributes: readonly NamedNumber[];
+}
+interface RewardRecord {
+  readonly metric: string;
+  readonly fold: Fold;
+  readonly min: number;
+  readonly max: number;
+  readonly costAttribute: string | null;
+  readonly missingValue: number | null;
+}
+
+/** The append time of this version's own record is not known when it is written: readers add it (`appliedAt`). */
+export function toExperiment(experiment: Experiment): ExperimentRecord {
+  const { reward } = experiment;
+  const record: ExperimentRecord = {
+    ...experiment,
+    arms: experiment.arms.map((arm) => ({ ...arm, attributes: sortedEntries(arm.attributes) })),
+    policies: experiment.policies.map(({ kind, parameters }) => ({ kind, parameters: sortedEntries(parameters) })),
+    context: experiment.context.map(toFeature),
+    reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
+    attribution: { model: 'last_touch', windowMs: experiment.attribution.windowMs },
+    appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
+  };
+  fromExperiment(record);
+  return record;
+}
+
+/** @returns the definition without the append time of its own version; see `appliedAt`. */
+export function fromExperiment(raw: ExperimentRecord): Experiment {
+  const version = whole('version', raw.version, { min: 1 });
+  const appliedAtMs = raw.appliedAtMs.map((time) => timeMs('appliedAtMs', time));
+  if (appliedAtMs.length !== version - 1) {
+    refuse(
+      'contradictory',
+      `${appliedAtMs.length} append times of earlier versions, version ${version} has ${version - 1}`,
+    );
+  }
+  const arms = fromArms(raw.arms, version);
+  const fallback = arms.find((arm) => arm.id === raw.fallbackArmId);
+  if (fallback === undefined) refuse('contradictory', `fallback arm ${raw.fallbackArmId} is none of the arms`);
+  return {
+    id: text('id', raw.id) as ExperimentId,
+    version,
+    state: raw.state,
+    arms,
+    policies: fromPolicies(raw),
+    floor: finite('floor', raw.floor, { min: 0, max: 1 }),
+    fallbackArmId: fallback.id,
+    context: raw.context.map(fromFeature),
+    reward: fromReward(raw.reward),
+    attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
+    cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
+    appliedAtMs,
+  };
+}
+
+/** @returns the definition with the append time of the record that it was read from. */
+export function appliedAt(experiment: Experiment, appendTimeMs: number): Experiment {
+  return { ...experiment, appliedAtMs: [...experiment.appliedAtMs.slice(0, experiment.version - 1), appendTimeMs] };
+}
+
+function fromArms(raw: readonly ArmRecord[], version: number): readonly Arm[] {
+  const ids = new Set<string>();
+  return counted('number-range', 'arms', raw, 1, ARMS_MAX).map((arm) => {
+    if (ids.has(arm.id)) refuse('contradictory', `arm ${arm.id} stands twice`);
+    ids.add(arm.id);
+    return {
+      id: text('arm id', arm.id) as ArmId,
+      state: arm.state,
+      sinceVersion: whole('sinceVersion', arm.sinceVersion, { min: 1, max: version }),
+      attributes: numbers('attribute', arm.attributes),
+    };
+  });
+}
+
+function fromPolicies({ policies }: ExperimentRecord): readonly PolicySpec[] {
+  return counted('number-range', 'policies', policies, 1, Number.MAX_SAFE_INTEGER).map(({ kind, parameters }) => ({
+    kind: text('policy kind', kind),
+    parameters: numbers('parameter', parameters),
+  }));
+}
+
+function numbers(what: string, raw: readonly NamedNumber[]): ReadonlyMap<string, number> {
+  return namedMap(
+    what,
+    raw.map(({ name, value }) => ({ name, value: finite(`${what} ${name}`, value) })),
+  );
+}
+
+function toFeature(feature: Feature): FeatureRecord {
+  switch (feature.kind) {
+    case 'boolean':
+      return { 'dev.croupier.v1.BooleanFeature': feature };
+    case 'number':
+      return { 'dev.croupier.v1.NumberFeature': feature };
+    case 'category':
+      return { 'dev.croupier.v1.CategoryFeature': feature };
+  }
+}
+
+function fromFeature(raw: FeatureRecord): Feature {
+  if ('dev.croupier.v1.BooleanFeature' in raw) {
+    return { kind: 'boolean', name: text('feature name', raw['dev.croupier.v1.BooleanFeature'].name) };
+  }
+  if ('dev.croupier.v1.NumberFeature' in raw) {
+    const { name, mean, scale } = raw['dev.croupier.v1.NumberFeature'];
+    return {
+      kind: 'number',
+      name: text('feature name', name),
+      mean: finite('mean', mean),
+      scale: finite('scale', scale, { min: Number.MIN_VALUE }),
+    };
+  }
+  const { name, values } = raw['dev.croupier.v1.CategoryFeature'];
+  if (values.length === 0 || new Set(values).size !== values.length) {
+    refuse('contradictory', `values of feature ${name}: at least one, each once`);
+  }
+  return { kind: 'category', name: text('feature name', name), values: values.map((value) => text('value', value)) };
+}
+
+function fromReward(raw: RewardRecord): RewardSpec {
+  const min = finite('min', raw.min);
+  const max = finite('max', raw.max);
+  if (!(min < max)) refuse('contradictory', `reward min ${min} is not below max ${max}`);
+  const { missingValue, costAttribute } = raw;
+  return {
+    metric: text('metric', raw.metric),
+    fold: raw.fold,
+    min,
+    max,
+    costAttribute: costAttribute === null ? null : text('costAttribute', costAttribute),
+    missing:
+      missingValue === null ? { mode: 'labelled' } : { mode: 'impute', value: finite('missingValue', missingValue) },
+  };
+}

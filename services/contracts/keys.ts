@@ -1,0 +1,56 @@
+/**
+ * What things are called on the log: topics, subjects and record keys.
+ * Not here: partition counts and retention (deploy/topics.yaml).
+ */
+import type { ExperimentId } from '../core/events.ts';
+
+/** The kinds of record, one topic each. */
+export const RECORD_KINDS = ['experiment', 'decision', 'reward', 'tally', 'snapshot', 'dead-letter'] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+export interface TopicNames {
+  readonly experiments: string;
+  readonly decisions: string;
+  readonly rewards: string;
+  readonly tallies: string;
+  readonly snapshots: string;
+  readonly deadLetters: string;
+}
+
+/** @param prefix before every name, such as `staging.`; empty for none. */
+export function topicNames(prefix = ''): TopicNames {
+  return {
+    experiments: `${prefix}experiments`,
+    decisions: `${prefix}decisions`,
+    rewards: `${prefix}rewards`,
+    tallies: `${prefix}tallies`,
+    snapshots: `${prefix}snapshots`,
+    deadLetters: `${prefix}dead-letters`,
+  };
+}
+
+export function topicOf(kind: RecordKind, topics: TopicNames): string {
+  const names: Readonly<Record<RecordKind, string>> = {
+    experiment: topics.experiments,
+    decision: topics.decisions,
+    reward: topics.rewards,
+    tally: topics.tallies,
+    snapshot: topics.snapshots,
+    'dead-letter': topics.deadLetters,
+  };
+  return names[kind];
+}
+
+/** Confluent's TopicNameStrategy. */
+export function subjectOf(topic: string): string {
+  return `${topic}-value`;
+}
+
+export function cohortSumsKey(experimentId: ExperimentId, partition: number, cohort: number): string {
+  return `${experimentId}/${partition}/${cohort}`;
+}
+
+/** Has one slash; a cohort's key has two or more, whatever the experiment's id. */
+export function progressKey(partition: number): string {
+  return `#progress/${partition}`;
+}

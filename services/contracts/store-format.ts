@@ -1,0 +1,140 @@
+/**
+ * The local store's keys and bytes. A cache of the log, so a change of format raises FORMAT and the store is rebuilt;
+ * nothing here is a contract with anybody else.
+ */
+import type { ExperimentId, PerStream, UnitId } from '../core/events.ts';
+import type { Group, JoinLimits } from '../core/join/group.ts';
+import type { Counts } from '../core/learning/counts.ts';
+import { avroType } from './avro.ts';
+
+export const FORMAT = 1;
+
+/** What a store says of itself, written with every commit. */
+export interface StoreHeader {
+  readonly format: number;
+  readonly partition: number;
+  /** Partition count of the input topics. */
+  readonly partitions: number;
+  readonly limits: JoinLimits;
+  readonly offsets: PerStream;
+  readonly clocks: PerStream;
+  /** Up to here the tallies have been published. */
+  readonly published: PerStream;
+  readonly counts: Counts;
+}
+
+export const HEADER_KEY = 'h';
+export const TIMERS_FROM = 't/';
+/** Under it, the bytes of each tally as they are published. */
+export const SUMS_FROM = 's/';
+export const SUMS_TO = 's0';
+
+export function groupKey(unitId: UnitId): string {
+  return `g/${unitId}`;
+}
+
+export function timerKey(bucket: number, unitId: UnitId): string {
+  return `${timersTo(bucket)}${unitId}`;
+}
+
+/** @returns the first key beyond all timers of earlier buckets. */
+export function timersTo(bucket: number): string {
+  return `${TIMERS_FROM}${bucket.toString().padStart(12, '0')}/`;
+}
+
+export function unitOfTimer(key: string): UnitId {
+  return key.slice(TIMERS_FROM.length + 13) as UnitId;
+}
+
+export function sumsKey(experimentId: ExperimentId, cohort: number): string {
+  return `${SUMS_FROM}${experimentId}/${cohort}`;
+}
+
+/** A group and the bucket of the one timer that is set for it. */
+export interface StoredGroup {
+  readonly group: Group;
+  readonly timerBucket: number | null;
+}
+
+const optionalString = ['null', 'string'];
+const storedGroup = avroType({
+  type: 'record',
+  name: 'StoredGroup',
+  fields: [
+    { name: 'timerBucket', type: ['null', 'long'] },
+    {
+      name: 'decisions',
+      type: {
+        type: 'array',
+        items: {
+          type: 'record',
+          name: 'DecisionEntry',
+          fields: [
+            { name: 'decisionId', type: 'string' },
+            { name: 'experimentId', type: 'string' },
+            { name: 'armId', type: 'string' },
+            { name: 'propensity', type: 'double' },
+            { name: 'features', type: { type: 'array', items: 'int' } },
+            { name: 'decidedAtMs', type: 'long' },
+            { name: 'clockMs', type: 'long' },
+          ],
+        },
+      },
+    },
+    {
+      name: 'rewards',
+      type: {
+        type: 'array',
+        items: {
+          type: 'record',
+          name: 'RewardEntry',
+          fields: [
+            { name: 'rewardId', type: 'string' },
+            { name: 'metric', type: 'string' },
+            { name: 'occurredAtMs', type: 'long' },
+            { name: 'decisionId', type: optionalString },
+            { name: 'experimentId', type: optionalString },
+            {
+              name: 'records',
+              type: {
+                type: 'array',
+                items: {
+                  type: 'record',
+                  name: 'RewardRecord',
+                  fields: [
+                    { name: 'revision', type: 'int' },
+                    { name: 'value', type: ['null', 'double'] },
+                    { name: 'clockMs', type: 'long' },
+                    { name: 'reachedDropped', type: 'boolean' },
+                  ],
+                },
+              },
+            },
+            { name: 'lastClockMs', type: 'long' },
+          ],
+        },
+      },
+    },
+  ],
+});
+
+export function encodeGroup({ group, timerBucket }: StoredGroup): Buffer {
+  return storedGroup.toBuffer({ timerBucket, decisions: group.decisions, rewards: group.rewards });
+}
+
+export function decodeGroup(unitId: UnitId, bytes: Buffer): StoredGroup {
+  const { timerBucket, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
+    timerBucket: number | null;
+  };
+  return { group: { unitId, decisions, rewards }, timerBucket };
+}
+
+export function encodeHeader(header: StoreHeader): Buffer {
+  return Buffer.from(JSON.stringify(header));
+}
+
+/** @returns `null` when the bytes are of another format. */
+export function decodeHeader(bytes: Buffer): StoreHeader | null {
+  const header = JSON.parse(bytes.toString()) as StoreHeader;
+  return header.format === FORMAT ? header : null;
+}

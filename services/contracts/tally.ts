@@ -1,0 +1,127 @@
+/**
+ * Tallies: what one input partition added up to, and their Avro record. Canonical: equal tallies have equal bytes,
+ * in whatever order the arms were learned. Not here: which of two tallies stands, or how they merge (core/learning).
+ */
+import type { ArmId, ExperimentId, PerStream } from '../core/events.ts';
+import { COUNT_NAMES, type Counts, zeroCounts } from '../core/learning/counts.ts';
+import type { CohortSums } from '../core/learning/sums.ts';
+import { ADDEND_MAX } from '../core/quantize.ts';
+import { ExactVector } from '../core/sums/exact.ts';
+import { namedMap, sortedEntries, text, whole } from './checks.ts';
+import { float64Bytes, float64Values } from './float64.ts';
+import { refuse } from './refusals.ts';
+
+export interface Tally {
+  readonly partition: number;
+  /** Partition count of the input topics. */
+  readonly partitions: number;
+  /** Next offsets: what is below them is reflected. */
+  readonly offsets: PerStream;
+  /** Log clocks at those offsets, in ms; 0 before the first record. */
+  readonly clocks: PerStream;
+  readonly body: TallyBody;
+}
+
+export type TallyBody =
+  | { readonly kind: 'sums'; readonly experimentId: ExperimentId; readonly cohort: number; readonly sums: CohortSums }
+  | { readonly kind: 'progress'; readonly counts: Counts };
+
+export interface TallyRecord {
+  readonly partition: number;
+  readonly partitions: number;
+  readonly offsets: PerStream;
+  readonly clocks: PerStream;
+  readonly body:
+    | { readonly 'dev.croupier.v1.CohortSums': CohortSumsRecord }
+    | { readonly 'dev.croupier.v1.PartitionProgress': ProgressRecord };
+}
+interface CohortSumsRecord {
+  readonly experimentId: string;
+  readonly cohort: number;
+  readonly arms: readonly ArmSumsRecord[];
+}
+interface ArmSumsRecord {
+  readonly armId: string;
+  readonly hi: Buffer;
+  readonly lo: Buffer;
+}
+interface ProgressRecord {
+  readonly counts: readonly { readonly name: string; readonly value: number }[];
+}
+
+export function toTally(tally: Tally): TallyRecord {
+  return { ...header(tally), body: toBody(tally.body) };
+}
+
+export function fromTally(raw: TallyRecord): Tally {
+  return { ...header(raw), body: fromBody(raw.body) };
+}
+
+function header({ partition, partitions, offsets, clocks }: Omit<Tally, 'body'>): Omit<Tally, 'body'> {
+  return {
+    partitions: whole('partitions', partitions, { min: 1 }),
+    partition: whole('partition', partition, { min: 0, max: partitions - 1 }),
+    offsets: perStream('offset', offsets),
+    clocks: perStream('clock', clocks),
+  };
+}
+
+function perStream(name: string, { decisions, rewards }: PerStream): PerStream {
+  return {
+    decisions: whole(`${name} of decisions`, decisions, { min: 0 }),
+    rewards: whole(`${name} of rewards`, rewards, { min: 0 }),
+  };
+}
+
+function toBody(body: TallyBody): TallyRecord['body'] {
+  if (body.kind === 'progress') {
+    const counts = sortedEntries(new Map(Object.entries(body.counts)));
+    return { 'dev.croupier.v1.PartitionProgress': { counts } };
+  }
+  const arms = [...body.sums]
+    .filter(([, vector]) => !vector.isZero())
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([armId, vector]) => {
+      vector.normalize();
+      return { armId: text('armId', armId), hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
+    });
+  const experimentId = text('experimentId', body.experimentId);
+  return { 'dev.croupier.v1.CohortSums': { experimentId, cohort: cohortIndex(body.cohort), arms } };
+}
+
+function fromBody(body: TallyRecord['body']): TallyBody {
+  if ('dev.croupier.v1.PartitionProgress' in body) {
+    return { kind: 'progress', counts: fromCounts(body['dev.croupier.v1.PartitionProgress']) };
+  }
+  const { experimentId, cohort, arms } = body['dev.croupier.v1.CohortSums'];
+  const sums: CohortSums = new Map();
+  for (const arm of arms) {
+    const armId = text('armId', arm.armId) as ArmId;
+    if (sums.has(armId)) refuse('contradictory', `arm ${armId} stands twice`);
+    sums.set(armId, exactVector(arm));
+  }
+  const id = text('experimentId', experimentId) as ExperimentId;
+  return { kind: 'sums', experimentId: id, cohort: cohortIndex(cohort), sums };
+}
+
+function cohortIndex(cohort: number): number {
+  return whole('cohort', cohort, { min: 0 });
+}
+
+/** A count that a newer version keeps is not known here and left out; one that an older version lacks is 0. */
+function fromCounts({ counts }: ProgressRecord): Counts {
+  const byName = namedMap('counts', counts);
+  const known = zeroCounts();
+  for (const name of COUNT_NAMES) known[name] = whole(name, byName.get(name) ?? 0, { min: 0 });
+  return known;
+}
+
+function exactVector(arm: ArmSumsRecord): ExactVector {
+  const hi = float64Values('hi', arm.hi);
+  const lo = float64Values('lo', arm.lo);
+  if (hi.length !== lo.length) refuse('contradictory', `arm ${arm.armId}: ${hi.length} high cells, ${lo.length} low`);
+  const normal =
+    hi.every(Number.isSafeInteger) && lo.every((cell) => Number.isSafeInteger(cell) && cell >= 0 && cell < ADDEND_MAX);
+  if (!normal) refuse('contradictory', `sums of arm ${arm.armId} are not in normal form`);
+  return ExactVector.from(hi, lo);
+}
