@@ -2,7 +2,7 @@
  * Avro types that hostile bytes cannot exhaust. avsc reads as many items as the bytes announce, without looking whether
  * so many can be there; here a count beyond the bytes left is an error, since every item of ours takes at least one.
  */
-import { type Schema, Type, types } from 'avsc';
+import avsc, { type Schema, type Type } from 'avsc';
 
 export type AvroSchema = Schema;
 
@@ -19,10 +19,10 @@ interface ReadableType {
 }
 
 export function avroType(schema: AvroSchema): Type {
-  return Type.forSchema(schema, {
+  return avsc.Type.forSchema(schema, {
     omitRecordMethods: true,
     typeHook: (part, options) => {
-      if (typeof part !== 'object' || Type.isType(part) || !('type' in part)) return undefined;
+      if (typeof part !== 'object' || avsc.Type.isType(part) || !('type' in part)) return undefined;
       if (part.type === 'array') return new BoundedArray(part, options);
       if (part.type === 'map') return new BoundedMap(part, options);
       return undefined;
@@ -30,7 +30,7 @@ export function avroType(schema: AvroSchema): Type {
   });
 }
 
-class BoundedArray extends types.ArrayType {
+class BoundedArray extends avsc.types.ArrayType {
   _read(tap: Tap): unknown[] {
     const items = readable(this.itemsType);
     const values: unknown[] = [];
@@ -49,7 +49,7 @@ class BoundedArray extends types.ArrayType {
 }
 
 /** None of our schemas has a map; a later writer's may, in a field that this reader skips. */
-class BoundedMap extends types.MapType {
+class BoundedMap extends avsc.types.MapType {
   _skip(tap: Tap): void {
     const values = readable(this.valuesType);
     for (let n = blockCount(tap); n > 0; n = blockCount(tap)) {

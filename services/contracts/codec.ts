@@ -7,6 +7,7 @@ import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { assert } from '../core/errors.ts';
 import type { Decision, Reward } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
+import type { Tally } from '../core/learning/tally.ts';
 import { type AvroSchema, avroType } from './avro.ts';
 import { type DeadLetter, fromDeadLetter, toDeadLetter } from './dead-letter.ts';
 import { fromDecision, toDecision } from './decision.ts';
@@ -17,7 +18,7 @@ import { refuse } from './refusals.ts';
 import { fromReward, toReward } from './reward.ts';
 import { loadSchemas, type RecordSchema } from './schemas.ts';
 import { fromSnapshot, toSnapshot } from './snapshot.ts';
-import { fromTally, type Tally, toTally } from './tally.ts';
+import { fromTally, toTally } from './tally.ts';
 import { frame, schemaIdOf, unframe } from './wire.ts';
 
 /** Where schema ids are known: a registry, or a fixed table. */

@@ -1,30 +1,16 @@
 /**
- * Tallies: what one input partition added up to, and their Avro record. Canonical: equal tallies have equal bytes,
- * in whatever order the arms were learned. Not here: which of two tallies stands, or how they merge (core/learning).
+ * Tallies between their core type and their Avro record. Canonical: equal tallies have equal bytes, in whatever order
+ * the arms were learned. Not here: which of two tallies stands, or how they merge (core/learning).
  */
 import type { ArmId, ExperimentId, PerStream } from '../core/events.ts';
 import { COUNT_NAMES, type Counts, zeroCounts } from '../core/learning/counts.ts';
 import type { CohortSums } from '../core/learning/sums.ts';
+import type { CohortTally, ProgressTally, Tally } from '../core/learning/tally.ts';
 import { ADDEND_MAX } from '../core/quantize.ts';
 import { ExactVector } from '../core/sums/exact.ts';
 import { namedMap, sortedEntries, text, whole } from './checks.ts';
 import { float64Bytes, float64Values } from './float64.ts';
 import { refuse } from './refusals.ts';
-
-export interface Tally {
-  readonly partition: number;
-  /** Partition count of the input topics. */
-  readonly partitions: number;
-  /** Next offsets: what is below them is reflected. */
-  readonly offsets: PerStream;
-  /** Log clocks at those offsets, in ms; 0 before the first record. */
-  readonly clocks: PerStream;
-  readonly body: TallyBody;
-}
-
-export type TallyBody =
-  | { readonly kind: 'sums'; readonly experimentId: ExperimentId; readonly cohort: number; readonly sums: CohortSums }
-  | { readonly kind: 'progress'; readonly counts: Counts };
 
 export interface TallyRecord {
   readonly partition: number;
@@ -49,15 +35,18 @@ interface ProgressRecord {
   readonly counts: readonly { readonly name: string; readonly value: number }[];
 }
 
+type Header = Omit<TallyRecord, 'body'>;
+type Body = Omit<CohortTally, keyof Header> | Omit<ProgressTally, keyof Header>;
+
 export function toTally(tally: Tally): TallyRecord {
-  return { ...header(tally), body: toBody(tally.body) };
+  return { ...header(tally), body: toBody(tally) };
 }
 
 export function fromTally(raw: TallyRecord): Tally {
-  return { ...header(raw), body: fromBody(raw.body) };
+  return { ...header(raw), ...fromBody(raw.body) };
 }
 
-function header({ partition, partitions, offsets, clocks }: Omit<Tally, 'body'>): Omit<Tally, 'body'> {
+function header({ partition, partitions, offsets, clocks }: Header): Header {
   return {
     partitions: whole('partitions', partitions, { min: 1 }),
     partition: whole('partition', partition, { min: 0, max: partitions - 1 }),
@@ -73,7 +62,7 @@ function perStream(name: string, { decisions, rewards }: PerStream): PerStream {
   };
 }
 
-function toBody(body: TallyBody): TallyRecord['body'] {
+function toBody(body: Body): TallyRecord['body'] {
   if (body.kind === 'progress') {
     const counts = sortedEntries(new Map(Object.entries(body.counts)));
     return { 'dev.croupier.v1.PartitionProgress': { counts } };
@@ -89,7 +78,7 @@ function toBody(body: TallyBody): TallyRecord['body'] {
   return { 'dev.croupier.v1.CohortSums': { experimentId, cohort: cohortIndex(body.cohort), arms } };
 }
 
-function fromBody(body: TallyRecord['body']): TallyBody {
+function fromBody(body: TallyRecord['body']): Body {
   if ('dev.croupier.v1.PartitionProgress' in body) {
     return { kind: 'progress', counts: fromCounts(body['dev.croupier.v1.PartitionProgress']) };
   }
