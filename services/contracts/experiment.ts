@@ -49,7 +49,7 @@ interface RewardRecord {
   readonly missingValue: number | null;
 }
 
-/** The append time of this version's own record is not known when it is written: readers add it (`appliedAt`). */
+/** The append time of this version's own record is not known when it is written: readers add it. */
 export function toExperiment(experiment: Experiment): ExperimentRecord {
   const { reward } = experiment;
   const record: ExperimentRecord = {
@@ -65,7 +65,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
   return record;
 }
 
-/** @returns the definition without the append time of its own version; see `appliedAt`. */
+/** @returns the definition with the append times of its earlier versions only: readers add the record's own. */
 export function fromExperiment(raw: ExperimentRecord): Experiment {
   const version = whole('version', raw.version, { min: 1 });
   const appliedAtMs = raw.appliedAtMs.map((time) => timeMs('appliedAtMs', time));
@@ -92,11 +92,6 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     appliedAtMs,
   };
-}
-
-/** @returns the definition with the append time of the record that it was read from. */
-export function appliedAt(experiment: Experiment, appendTimeMs: number): Experiment {
-  return { ...experiment, appliedAtMs: [...experiment.appliedAtMs.slice(0, experiment.version - 1), appendTimeMs] };
 }
 
 function fromArms(raw: readonly ArmRecord[], version: number): readonly Arm[] {
