@@ -43,7 +43,12 @@ export function attribute(group: Group, experiments: Experiments, limits: JoinLi
   const owners = group.rewards.map((reward) => {
     const indices = ownersOf(reward, group.decisions, experiments, limits);
     for (const index of indices) owned[index]!.push(reward);
-    addStanding(rewards, reward, indices.map((index) => group.decisions[index]!), limits);
+    addStanding(
+      rewards,
+      reward,
+      indices.map((index) => group.decisions[index]!),
+      limits,
+    );
     return indices;
   });
   const outcomes = group.decisions.map((decision, index) =>

@@ -51,7 +51,7 @@ export class PartitionState {
     return clockMs;
   }
 
-  apply(change: Change): void {
+  apply(change: Pick<Change, 'deltas' | 'counts'>): void {
     addCounts(this.counts, change.counts);
     for (const delta of change.deltas) this.sums.apply(delta);
   }
@@ -84,7 +84,11 @@ export function expire(group: Group, lowClockMs: number, rules: Rules): Change {
   const keeps = group.decisions.map((entry) => decisionDueMs(entry, limits) >= lowClockMs);
   const expired = before.outcomes.filter((outcome, index) => !keeps[index] && !outcome.joined).length;
   const settled = group.rewards.map((reward, index) =>
-    settle(reward, before.owners[index]!.filter((owner) => !keeps[owner]).map((owner) => group.decisions[owner]!), limits),
+    settle(
+      reward,
+      before.owners[index]!.filter((owner) => !keeps[owner]).map((owner) => group.decisions[owner]!),
+      limits,
+    ),
   );
   const rewards = settled.filter((reward) => rewardDueMs(reward, limits) >= lowClockMs);
   const unmatched = settled.filter(

@@ -9,7 +9,17 @@ import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import { gramStart, N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, type SumsLayout, sumsLayout, VECTOR_START } from '../sums/layout.ts';
+import {
+  gramStart,
+  N,
+  PULLS,
+  SUM_R,
+  SUM_R_OVER_P,
+  SUM_RR,
+  type SumsLayout,
+  sumsLayout,
+  VECTOR_START,
+} from '../sums/layout.ts';
 import type { MergedSums } from './merge.ts';
 
 export interface BuiltParameters {

@@ -1,0 +1,107 @@
+/**
+ * The publish role: one publisher for each partition of the tallies that the group assigns to this process, and the
+ * clock that makes them publish. Owns the publishers.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Fenced, Unavailable } from '../core/errors.ts';
+import type { Experiment } from '../core/experiment.ts';
+import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
+
+export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' | 'writer'> {
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly publishIntervalMs: number;
+  /** Nothing can be done here: the process should stop loudly. */
+  failed(error: unknown): void;
+}
+
+interface Running {
+  readonly publisher: Publisher;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+export class PublishRole {
+  private readonly options: PublishRoleOptions;
+  private readonly membership: GroupMembership;
+  private readonly running = new Map<number, Running>();
+
+  constructor(options: PublishRoleOptions) {
+    this.options = options;
+    this.membership = options.log.membership();
+  }
+
+  async start(): Promise<void> {
+    await this.membership.join({
+      groupId: this.options.groupId,
+      topic: this.options.topics.tallies,
+      sessionTimeoutMs: this.options.sessionTimeoutMs,
+      handlers: {
+        assigned: async (partitions) => {
+          for (const partition of partitions) this.own(partition);
+        },
+        revoked: async (partitions) => {
+          await Promise.all(partitions.map((partition) => this.disown(partition)));
+        },
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.membership.leave();
+    await Promise.all([...this.running.keys()].map((partition) => this.disown(partition)));
+  }
+
+  defined(experiment: Experiment): void {
+    for (const { publisher } of this.running.values()) publisher.defined(experiment);
+  }
+
+  private own(partition: number): void {
+    const writer = this.options.log.writer();
+    const publisher = new Publisher({ ...this.options, partition, writer });
+    const stop = new AbortController();
+    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => {
+      if (!(error instanceof Fenced)) this.options.failed(error);
+    });
+    this.running.set(partition, { publisher, stop, done });
+  }
+
+  private async disown(partition: number): Promise<void> {
+    const running = this.running.get(partition);
+    if (running === undefined) return;
+    this.running.delete(partition);
+    running.stop.abort();
+    await running.done;
+  }
+
+  private async run(publisher: Publisher, writer: LogWriter, stop: AbortSignal): Promise<void> {
+    try {
+      await this.whileUnavailable(() => publisher.start(), stop);
+      while (!stop.aborted) {
+        await this.whileUnavailable(() => publisher.publish(), stop);
+        await this.pause(stop);
+      }
+    } finally {
+      await publisher.stop();
+      await writer.close();
+    }
+  }
+
+  private async whileUnavailable(attempt: () => Promise<void>, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        this.options.observer.unavailable(error);
+        await this.pause(stop);
+      }
+    }
+  }
+
+  private async pause(stop: AbortSignal): Promise<void> {
+    // Only stopping ends the wait early.
+    await delay(this.options.publishIntervalMs, undefined, { signal: stop }).catch(() => {});
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The publish role for one partition of the tallies: merges what the input partitions report of each experiment and
+ * publishes a snapshot when it changed. Owns the merged sums and the snapshot last published; all of it is a cache of
+ * the tallies topic, read from its start.
+ */
+import type { Codecs } from '../contracts/codec.ts';
+import { snapshotDigest } from '../contracts/digest.ts';
+import type { TopicNames } from '../contracts/keys.ts';
+import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
+import { Corrupt, type Unavailable } from '../core/errors.ts';
+import type { ExperimentId, PerStream } from '../core/events.ts';
+import type { Experiment } from '../core/experiment.ts';
+import { MergedSums } from '../core/learning/merge.ts';
+import { buildParameters } from '../core/learning/snapshot.ts';
+import { getOrInsert } from '../core/learning/sums.ts';
+import { type CohortTally, reflectedBy } from '../core/learning/tally.ts';
+import { TopicFollower } from '../platform/log/follower.ts';
+import { partitionOf } from '../platform/log/partitioner.ts';
+import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
+
+export interface PublisherOptions {
+  readonly log: Log;
+  readonly topics: TopicNames;
+  readonly codecs: Codecs;
+  readonly writer: LogWriter;
+  /** The partition of the tallies that it owns. */
+  readonly partition: number;
+  readonly talliesPartitions: number;
+  readonly snapshotsPartitions: number;
+  readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
+  readonly observer: PublisherObserver;
+}
+
+export interface PublisherObserver {
+  published(snapshot: ParametersSnapshot): void;
+  /** The experiment's sums contradict themselves: its last good snapshot stays. */
+  refused(experimentId: ExperimentId, error: Corrupt): void;
+  unavailable(error: Unavailable): void;
+}
+
+interface Merged {
+  readonly sums: MergedSums;
+  readonly cuts: Map<string, PerStream>;
+  readonly offsets: Map<number, PerStream>;
+}
+
+export class Publisher {
+  private readonly options: PublisherOptions;
+  private readonly merged = new Map<ExperimentId, Merged>();
+  private readonly dirty = new Set<ExperimentId>();
+  private readonly published = new Map<ExperimentId, { readonly digest: string; readonly version: number }>();
+  private readonly follower: TopicFollower;
+
+  constructor(options: PublisherOptions) {
+    this.options = options;
+    this.follower = new TopicFollower({
+      log: options.log,
+      topic: options.topics.tallies,
+      partitions: [options.partition],
+      onBatch: (batch) => this.merge(batch),
+      onUnavailable: (error) => options.observer.unavailable(error),
+    });
+  }
+
+  /** Resolves when every tally that is there has been merged. */
+  async start(): Promise<void> {
+    await this.follower.start();
+    await this.follower.catchUp();
+    for (const experiment of this.options.experiments.values()) this.defined(experiment);
+  }
+
+  async stop(): Promise<void> {
+    await this.follower.stop();
+  }
+
+  /** Call when a definition changed: its snapshot may look different now. */
+  defined({ id }: Experiment): void {
+    const { partition, talliesPartitions } = this.options;
+    if (partitionOf(id, talliesPartitions) === partition) this.dirty.add(id);
+  }
+
+  /** Publishes a snapshot of each experiment that changed since the last call. @throws Unavailable. */
+  async publish(): Promise<void> {
+    for (const experimentId of this.dirty) {
+      const experiment = this.options.experiments.get(experimentId);
+      // Tallies of a definition not read yet: it stays dirty until the definition comes.
+      if (experiment === undefined) continue;
+      this.dirty.delete(experimentId);
+      const snapshot = this.build(experiment);
+      if (snapshot !== null && this.isNews(snapshot)) await this.append(snapshot);
+    }
+  }
+
+  private async append(snapshot: ParametersSnapshot): Promise<void> {
+    const { topics, writer, codecs, snapshotsPartitions, observer } = this.options;
+    const { experimentId } = snapshot;
+    const to = { topic: topics.snapshots, partition: partitionOf(experimentId, snapshotsPartitions) };
+    try {
+      await writer.append(to, [{ key: experimentId, value: codecs.snapshot.encode(snapshot) }]);
+    } catch (error) {
+      this.dirty.add(experimentId);
+      throw error;
+    }
+    this.published.set(experimentId, snapshot);
+    observer.published(snapshot);
+  }
+
+  private isNews({ experimentId, digest, version }: ParametersSnapshot): boolean {
+    const last = this.published.get(experimentId);
+    return last === undefined || last.digest !== digest || version > last.version;
+  }
+
+  private build(experiment: Experiment): ParametersSnapshot | null {
+    const { sums, offsets } = this.mergedOf(experiment.id);
+    try {
+      const built = buildParameters(experiment, sums);
+      const cuts = [...offsets].sort(([a], [b]) => a - b).map(([partition, cut]) => ({ partition, ...cut }));
+      return {
+        experimentId: experiment.id,
+        experimentVersion: experiment.version,
+        version: cuts.reduce((total, cut) => total + cut.decisions + cut.rewards, 0),
+        digest: snapshotDigest({
+          experimentId: experiment.id,
+          experimentVersion: experiment.version,
+          armIds: experiment.arms.map((arm) => arm.id),
+          sums: built.sums,
+          policies: built.policies,
+        }),
+        clockMs: built.clockMs,
+        offsets: cuts,
+        arms: built.arms,
+        policies: built.policies,
+      };
+    } catch (error) {
+      if (!(error instanceof Corrupt)) throw error;
+      this.options.observer.refused(experiment.id, error);
+      return null;
+    }
+  }
+
+  private async merge(batch: RecordBatch): Promise<void> {
+    const codec = this.options.codecs.tally;
+    await codec.prepare(batch.records.map(({ value }) => value));
+    for (const { value } of batch.records) {
+      if (value === null) continue;
+      const tally = codec.decode(value);
+      if (tally.kind === 'sums') this.mergeTally(tally);
+    }
+  }
+
+  private mergeTally({ experimentId, partition, cohort, offsets, sums }: CohortTally): void {
+    const merged = this.mergedOf(experimentId);
+    const key = `${partition}/${cohort}`;
+    const cut = merged.cuts.get(key);
+    if (cut !== undefined && !reflectedBy(cut, offsets)) return;
+    merged.cuts.set(key, offsets);
+    merged.sums.replace(partition, cohort, sums);
+    const newest = merged.offsets.get(partition);
+    if (newest === undefined || reflectedBy(newest, offsets)) merged.offsets.set(partition, offsets);
+    this.dirty.add(experimentId);
+  }
+
+  private mergedOf(experimentId: ExperimentId): Merged {
+    return getOrInsert(this.merged, experimentId, () => ({
+      sums: new MergedSums(),
+      cuts: new Map(),
+      offsets: new Map(),
+    }));
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The tally role: one task for each input partition that the group assigns to this process. Owns the tasks and their
+ * stores, and what happens when one fails: away → open it again; fenced → drop it; corrupt → stop the process.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Codecs } from '../contracts/codec.ts';
+import type { TopicNames } from '../contracts/keys.ts';
+import { Fenced, Invalid, Unavailable } from '../core/errors.ts';
+import type { JoinLimits } from '../core/join/group.ts';
+import type { ExperimentsView } from '../platform/experiments-view.ts';
+import type { InputReaderOptions } from '../platform/join/input-reader.ts';
+import type { GroupMembership, Log } from '../platform/log/port.ts';
+import type { Store } from '../platform/store/port.ts';
+import { type Restored, readTallies, restore } from './restore.ts';
+import { type TallyObserver, TallyTask } from './tally-task.ts';
+
+export interface TallyRoleOptions {
+  readonly log: Log;
+  readonly topics: TopicNames;
+  readonly codecs: Codecs;
+  readonly experiments: ExperimentsView;
+  readonly limits: JoinLimits;
+  openStore(partition: number): Promise<Store>;
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly commitIntervalMs: number;
+  readonly pollRecordsMax: number;
+  readonly reopenDelayMs: number;
+  nowMs(): number;
+  readonly observer: TallyRoleObserver;
+}
+
+export interface TallyRoleObserver extends TallyObserver {
+  opened(task: TallyTask, from: Restored['from']): void;
+  /** The task will be opened again. */
+  lost(partition: number, error: Unavailable): void;
+  fenced(partition: number, error: Fenced): void;
+  /** Nothing can be done here: the process should stop loudly. */
+  failed(error: unknown): void;
+}
+
+interface Running {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+  task: TallyTask | null;
+}
+
+interface PartitionCounts {
+  readonly inputs: number;
+  readonly tallies: number;
+  readonly deadLetters: number;
+}
+
+export class TallyRole {
+  private readonly options: TallyRoleOptions;
+  private readonly membership: GroupMembership;
+  private readonly running = new Map<number, Running>();
+
+  constructor(options: TallyRoleOptions) {
+    this.options = options;
+    this.membership = options.log.membership();
+  }
+
+  /** The tasks that are open now. */
+  tasks(): TallyTask[] {
+    return [...this.running.values()].flatMap(({ task }) => (task === null ? [] : [task]));
+  }
+
+  /** Whether every partition owned has been restored. */
+  isReady(): boolean {
+    return [...this.running.values()].every(({ task }) => task !== null);
+  }
+
+  async start(): Promise<void> {
+    const counts = await this.partitionCounts();
+    await this.membership.join({
+      groupId: this.options.groupId,
+      topic: this.options.topics.decisions,
+      sessionTimeoutMs: this.options.sessionTimeoutMs,
+      handlers: {
+        assigned: async (partitions) => {
+          for (const partition of partitions) this.own(partition, counts);
+        },
+        revoked: async (partitions) => {
+          await Promise.all(partitions.map((partition) => this.disown(partition)));
+        },
+      },
+    });
+  }
+
+  /** Hands everything over: commits, publishes, leaves the group. */
+  async stop(): Promise<void> {
+    await this.membership.leave();
+    await Promise.all([...this.running.keys()].map((partition) => this.disown(partition)));
+  }
+
+  private own(partition: number, counts: PartitionCounts): void {
+    const stop = new AbortController();
+    const running: Running = { stop, task: null, done: Promise.resolve() };
+    const done = this.keepOpen(partition, counts, running).catch((error: unknown) =>
+      this.options.observer.failed(error),
+    );
+    this.running.set(partition, Object.assign(running, { done }));
+  }
+
+  private async disown(partition: number): Promise<void> {
+    const running = this.running.get(partition);
+    if (running === undefined) return;
+    running.stop.abort();
+    await running.done;
+    this.running.delete(partition);
+  }
+
+  private async keepOpen(partition: number, counts: PartitionCounts, running: Running): Promise<void> {
+    const { observer, reopenDelayMs } = this.options;
+    while (!running.stop.signal.aborted) {
+      try {
+        await this.runOnce(partition, counts, running);
+      } catch (error) {
+        if (error instanceof Fenced) return observer.fenced(partition, error);
+        if (!(error instanceof Unavailable)) throw error;
+        observer.lost(partition, error);
+        await delay(reopenDelayMs, undefined, { signal: running.stop.signal }).catch(() => {});
+      } finally {
+        running.task = null;
+      }
+    }
+  }
+
+  /** After any failure all memory of the partition goes and it is opened again from what is durable. */
+  private async runOnce(partition: number, counts: PartitionCounts, running: Running): Promise<void> {
+    const { log, openStore, observer } = this.options;
+    const store = await openStore(partition);
+    const writer = log.writer();
+    try {
+      const { task, from } = await this.open(partition, counts, store, writer);
+      running.task = task;
+      observer.opened(task, from);
+      await task.run(running.stop.signal);
+    } finally {
+      await writer.close();
+      await store.close();
+    }
+  }
+
+  private async open(
+    partition: number,
+    counts: PartitionCounts,
+    store: Store,
+    writer: ReturnType<Log['writer']>,
+  ): Promise<{ task: TallyTask; from: Restored['from'] }> {
+    const { options } = this;
+    const { log, topics, codecs, experiments, limits, pollRecordsMax } = options;
+    const input: InputReaderOptions = { log, topics, partition, codecs, pollRecordsMax };
+    const published = await readTallies(input, codecs.tally);
+    const rules = { experiments: experiments.experiments, limits };
+    const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally };
+    await experiments.catchUp();
+    const { join, reader, from } = await restore(joinOptions, input, published);
+    const task = new TallyTask({
+      ...options,
+      partition,
+      join,
+      reader,
+      writer,
+      talliesPartitions: counts.tallies,
+      deadLettersPartitions: counts.deadLetters,
+      publishFrom: published.progress?.offsets ?? { decisions: 0, rewards: 0 },
+      catchUpExperiments: () => experiments.catchUp(),
+      knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
+    });
+    return { task, from };
+  }
+
+  private async partitionCounts(): Promise<PartitionCounts> {
+    const { topics } = this.options;
+    const [decisions, rewards, tallies, deadLetters] = await Promise.all(
+      [topics.decisions, topics.rewards, topics.tallies, topics.deadLetters].map((topic) => this.partitionCount(topic)),
+    );
+    if (decisions !== rewards) {
+      throw new Invalid(
+        'not-co-partitioned',
+        `${topics.decisions} has ${decisions} partitions, ${topics.rewards} ${rewards}; they must have the same count`,
+      );
+    }
+    return { inputs: decisions!, tallies: tallies!, deadLetters: deadLetters! };
+  }
+
+  private async partitionCount(topic: string): Promise<number> {
+    const count = await this.options.log.admin.partitionCount(topic);
+    if (count !== null) return count;
+    throw new Invalid('unknown-topic', `topic ${topic} does not exist; \`croupier topics create\` makes it`);
+  }
+}

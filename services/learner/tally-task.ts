@@ -1,0 +1,166 @@
+/**
+ * Learns one input partition for as long as it is owned: read, fold, commit, publish what changed.
+ * Correctness rests on the store's atomic commit and on tallies being pure functions of offsets: whatever is lost or
+ * done twice between a commit and its publication is published again.
+ */
+import type { Codecs } from '../contracts/codec.ts';
+import { deadLetter } from '../contracts/dead-letter.ts';
+import { cohortSumsKey, progressKey, type TopicNames } from '../contracts/keys.ts';
+import type { Decision, PerStream } from '../core/events.ts';
+import { reflectedBy } from '../core/learning/tally.ts';
+import type { InputReader } from '../platform/join/input-reader.ts';
+import type { EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
+import { partitionOf } from '../platform/log/partitioner.ts';
+import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
+
+export interface TallyTaskOptions {
+  readonly partition: number;
+  readonly topics: TopicNames;
+  readonly codecs: Codecs;
+  readonly join: PartitionJoin;
+  readonly reader: InputReader;
+  readonly writer: LogWriter;
+  readonly talliesPartitions: number;
+  readonly deadLettersPartitions: number;
+  /** Nothing is published before the join stands here: the last owner came this far. */
+  readonly publishFrom: PerStream;
+  /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
+  catchUpExperiments(): Promise<void>;
+  knowsExperiment(decision: Pick<Decision, 'experimentId' | 'experimentVersion'>): boolean;
+  readonly commitIntervalMs: number;
+  nowMs(): number;
+  readonly observer: TallyObserver;
+}
+
+/** Told of what happens, for metrics and logs. */
+export interface TallyObserver {
+  folded(task: TallyTask, records: number): void;
+  refused(refused: Refused): void;
+  committed(task: TallyTask, timing: { readonly commitMs: number; readonly publishMs: number }): void;
+}
+
+const BATCH_BYTES_MAX = 900_000;
+
+export class TallyTask {
+  readonly partition: number;
+  readonly join: PartitionJoin;
+  private readonly options: TallyTaskOptions;
+  /** Tallies that are committed but not known to be published, by key; the newest of each. */
+  private readonly unpublished = new Map<string, EncodedTally>();
+  private publishedUpTo: PerStream;
+  private committed: PerStream;
+  private refused: Refused[] = [];
+
+  constructor(options: TallyTaskOptions) {
+    this.options = options;
+    this.partition = options.partition;
+    this.join = options.join;
+    this.committed = options.join.state.offsets;
+    this.publishedUpTo = options.publishFrom;
+  }
+
+  /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
+  async run(stop: AbortSignal): Promise<void> {
+    try {
+      for (const tally of await this.join.unpublished()) this.remember(tally);
+      await this.publish();
+      await this.loop(stop);
+    } finally {
+      await this.options.reader.close();
+    }
+  }
+
+  private async loop(stop: AbortSignal): Promise<void> {
+    const { commitIntervalMs, nowMs } = this.options;
+    let commitAtMs = nowMs() + commitIntervalMs;
+    while (!stop.aborted) {
+      await this.step(Math.max(1, commitAtMs - nowMs()));
+      if (nowMs() < commitAtMs) continue;
+      await this.commit();
+      commitAtMs = nowMs() + commitIntervalMs;
+    }
+    await this.commit();
+  }
+
+  private async step(waitMsMax: number): Promise<void> {
+    const { reader, observer, knowsExperiment, catchUpExperiments } = this.options;
+    const records = await reader.read(waitMsMax);
+    const isNew = records.some(({ event }) => 'experimentVersion' in event && !knowsExperiment(event));
+    if (isNew) await catchUpExperiments();
+    const refused = await this.join.fold(records);
+    for (const one of refused) observer.refused(one);
+    this.refused.push(...refused);
+    observer.folded(this, records.length);
+  }
+
+  private async commit(): Promise<void> {
+    const { join, options } = this;
+    const { offsets } = join.state;
+    if (offsets.decisions === this.committed.decisions && offsets.rewards === this.committed.rewards) return;
+    const startedMs = options.nowMs();
+    await this.appendDeadLetters();
+    for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);
+    this.committed = offsets;
+    const committedMs = options.nowMs();
+    await this.publish();
+    options.observer.committed(this, { commitMs: committedMs - startedMs, publishMs: options.nowMs() - committedMs });
+  }
+
+  private remember(tally: EncodedTally): void {
+    this.unpublished.set(cohortSumsKey(tally.experimentId, this.partition, tally.cohort), tally);
+  }
+
+  /** Before the commit: a crash in between repeats dead letters, never loses one. */
+  private async appendDeadLetters(): Promise<void> {
+    const { topics, codecs, writer, partition, deadLettersPartitions } = this.options;
+    const records = this.refused.map(({ record: { stream, record }, reason }): AppendRecord => {
+      const letter = deadLetter({ topic: topics[stream], partition, ...record }, reason);
+      return { key: record.key, value: codecs.deadLetter.encode(letter) };
+    });
+    const to = { topic: topics.deadLetters, partition: partition % deadLettersPartitions };
+    for (const batch of inBatches(records)) await writer.append(to, batch);
+    this.refused = [];
+  }
+
+  /** Sums first, progress last: the progress record says that all of its partition's sums are there. */
+  private async publish(): Promise<void> {
+    const { join, options } = this;
+    if (!reflectedBy(options.publishFrom, join.state.offsets)) return;
+    if (this.unpublished.size === 0 && this.committed === this.publishedUpTo) return;
+    const byPartition = Map.groupBy(this.unpublished, ([, tally]) => this.talliesPartition(tally.experimentId));
+    for (const [partition, entries] of byPartition) {
+      const records = entries.map(([key, { value }]): AppendRecord => ({ key, value }));
+      for (const batch of inBatches(records)) await this.append(partition, batch);
+    }
+    const key = progressKey(this.partition);
+    const value = options.codecs.tally.encode(join.progress());
+    await this.append(this.talliesPartition(key), [{ key, value }]);
+    this.unpublished.clear();
+    this.publishedUpTo = this.committed;
+  }
+
+  private async append(partition: number, records: readonly AppendRecord[]): Promise<void> {
+    await this.options.writer.append({ topic: this.options.topics.tallies, partition }, records);
+  }
+
+  /** All tallies of an experiment stand in one partition, for the one publisher that owns it. */
+  private talliesPartition(key: string): number {
+    return partitionOf(key, this.options.talliesPartitions);
+  }
+}
+
+function* inBatches(records: readonly AppendRecord[]): Generator<AppendRecord[]> {
+  let batch: AppendRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = record.value?.length ?? 0;
+    if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(record);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}

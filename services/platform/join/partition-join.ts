@@ -1,0 +1,315 @@
+/**
+ * The join store of one partition: unit groups on disk, the state machine of core/learning in memory, and one atomic
+ * commit of both. Owns the store's contents; knows nothing of topics, publishing or ownership.
+ */
+import type { Codec } from '../../contracts/codec.ts';
+import {
+  decodeGroup,
+  decodeHeader,
+  encodeGroup,
+  encodeHeader,
+  FORMAT,
+  groupKey,
+  HEADER_KEY,
+  type StoredGroup,
+  type StoreHeader,
+  SUMS_FROM,
+  SUMS_TO,
+  sumsKey,
+  TIMERS_FROM,
+  timerKey,
+  timersTo,
+  unitOfTimer,
+} from '../../contracts/store-format.ts';
+import { Corrupt, Invalid } from '../../core/errors.ts';
+import type { PerStream, UnitId } from '../../core/events.ts';
+import { emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
+import {
+  type Change,
+  deadLettered,
+  expire,
+  handleDecision,
+  handleReward,
+  PartitionState,
+  type Rules,
+} from '../../core/learning/partition.ts';
+import type { SumDelta } from '../../core/learning/sums.ts';
+import type { CohortTally, ProgressTally, Tally } from '../../core/learning/tally.ts';
+import type { Store } from '../store/port.ts';
+import type { InputRecord } from './input.ts';
+
+/** Groups fall due in steps of this log time, so that one scan of the timers serves many. */
+const TIMER_STEP_MS = 1_000;
+const TIMERS_PER_SCAN = 1_000;
+/** Groups kept in memory between commits; the store's own cache serves the rest. */
+const WARM_GROUPS_MAX = 50_000;
+
+export interface PartitionJoinOptions {
+  readonly partition: number;
+  readonly partitions: number;
+  readonly rules: Rules;
+  readonly store: Store;
+  readonly tallyCodec: Codec<Tally>;
+}
+
+/** Which records are replayed only to fill the groups, because the tallies at hand reflect them already. */
+export interface Replayed {
+  readonly counted: boolean;
+  learned(delta: SumDelta): boolean;
+}
+
+export interface Refused {
+  readonly record: InputRecord;
+  readonly reason: Invalid;
+}
+
+interface WarmGroup {
+  group: Group;
+  timerBucket: number | null;
+  changed: boolean;
+}
+
+export class PartitionJoin {
+  readonly state = new PartitionState();
+  private published: PerStream = { decisions: 0, rewards: 0 };
+  private readonly options: PartitionJoinOptions;
+  private readonly warm = new Map<UnitId, WarmGroup>();
+  /** Timers of buckets below this one have fired. */
+  private firedBelow = 0;
+  private readonly timerChanges = { puts: new Set<string>(), deletes: new Set<string>() };
+
+  private constructor(options: PartitionJoinOptions) {
+    this.options = options;
+  }
+
+  /** @returns a join that goes on from the store, or an empty one on a cleared store when it holds nothing usable. */
+  static async open(options: PartitionJoinOptions): Promise<PartitionJoin> {
+    const join = new PartitionJoin(options);
+    if (!(await join.load())) await options.store.clear();
+    return join;
+  }
+
+  private async load(): Promise<boolean> {
+    const { store, partition, partitions, rules, tallyCodec } = this.options;
+    const [bytes] = await store.getMany([HEADER_KEY]);
+    const header = bytes === undefined ? null : decodeHeader(bytes);
+    if (header === null) return false;
+    const fits =
+      header.partition === partition &&
+      header.partitions === partitions &&
+      JSON.stringify(header.limits) === JSON.stringify(rules.limits);
+    if (!fits) return false;
+    const tallies = (await store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER)).map(([, value]) => value);
+    await tallyCodec.prepare(tallies);
+    for (const value of tallies) this.restore(tallyCodec.decode(value));
+    this.resume(header, header.counts);
+    this.published = header.published;
+    return true;
+  }
+
+  /** Puts a tally's sums back. */
+  restore(tally: Tally): void {
+    if (tally.kind !== 'sums') throw new Corrupt('store-contents', 'a progress record stands where sums should');
+    this.state.sums.restore(tally.experimentId, tally.cohort, tally.sums);
+  }
+
+  resume(cut: { readonly offsets: PerStream; readonly clocks: PerStream }, counts: ProgressTally['counts']): void {
+    this.state.offsets = cut.offsets;
+    this.state.clocks = cut.clocks;
+    Object.assign(this.state.counts, counts);
+  }
+
+  /** Folds parsed records, each stream in its order. @returns those that can never be learned from. */
+  async fold(records: readonly InputRecord[], replayed?: Replayed): Promise<Refused[]> {
+    await this.warmUp(records.flatMap(({ event }) => (event instanceof Invalid ? [] : [event.unitId])));
+    const refused: Refused[] = [];
+    for (const input of records) {
+      const clockMs = this.state.observe(input.stream, input.nextOffset, input.record.appendTimeMs);
+      try {
+        this.apply(this.changeOf(input, clockMs), replayed);
+      } catch (error) {
+        if (!(error instanceof Invalid)) throw error;
+        refused.push({ record: input, reason: error });
+        if (replayed?.counted !== false) this.state.apply({ deltas: [], counts: deadLettered(input.stream) });
+      }
+    }
+    return refused;
+  }
+
+  private changeOf(input: InputRecord, clockMs: number): Change {
+    if (input.event instanceof Invalid) throw input.event;
+    const group = this.warmGroup(input.event.unitId).group;
+    return input.stream === 'decisions'
+      ? handleDecision(group, input.event as Parameters<typeof handleDecision>[1], clockMs, this.options.rules)
+      : handleReward(group, input.event as Parameters<typeof handleReward>[1], clockMs, this.options.rules);
+  }
+
+  private apply(change: Change, replayed?: Replayed): void {
+    const warm = this.warmGroup(change.group.unitId);
+    if (warm.group !== change.group) {
+      warm.group = change.group;
+      warm.changed = true;
+      this.setTimer(warm);
+    }
+    if (replayed === undefined) this.state.apply(change);
+    else {
+      this.state.apply({
+        deltas: change.deltas.filter((delta) => replayed.learned(delta)),
+        counts: replayed.counted ? change.counts : {},
+      });
+    }
+  }
+
+  /** Sets the group's timer unless one that fires earlier is set; that one will set the next. */
+  private setTimer(warm: WarmGroup): void {
+    const dueMs = groupDueMs(warm.group, this.options.rules.limits);
+    if (dueMs === null || warm.timerBucket !== null) return;
+    warm.timerBucket = Math.floor(dueMs / TIMER_STEP_MS) + 1;
+    const key = timerKey(warm.timerBucket, warm.group.unitId);
+    this.timerChanges.deletes.delete(key);
+    this.timerChanges.puts.add(key);
+  }
+
+  /** Drops what has run out by the log clocks: a function of offsets, not of when it is called. */
+  private async expire(replayed?: Replayed): Promise<void> {
+    const bucket = Math.floor(lowClock(this.state.clocks) / TIMER_STEP_MS);
+    if (bucket < this.firedBelow) return;
+    this.firedBelow = bucket + 1;
+    const end = timersTo(bucket + 1);
+    let from = TIMERS_FROM;
+    for (;;) {
+      const fired = await this.timersBetween(from, end);
+      if (fired.length === 0) return;
+      await this.warmUp(fired.map(unitOfTimer));
+      for (const key of fired) this.fire(key, bucket * TIMER_STEP_MS, replayed);
+      from = `${fired.at(-1)!}\0`;
+    }
+  }
+
+  private async timersBetween(from: string, to: string): Promise<string[]> {
+    const stored = await this.options.store.range(from, to, TIMERS_PER_SCAN);
+    const unstored = [...this.timerChanges.puts].filter((key) => key >= from && key < to);
+    return [...new Set([...stored.map(([key]) => key), ...unstored])]
+      .filter((key) => !this.timerChanges.deletes.has(key))
+      .sort()
+      .slice(0, TIMERS_PER_SCAN);
+  }
+
+  private fire(key: string, lowClockMs: number, replayed?: Replayed): void {
+    this.timerChanges.puts.delete(key);
+    this.timerChanges.deletes.add(key);
+    const warm = this.warmGroup(unitOfTimer(key));
+    warm.timerBucket = null;
+    warm.changed = true;
+    this.apply(expire(warm.group, lowClockMs, this.options.rules), replayed);
+    this.setTimer(warm);
+  }
+
+  /**
+   * Expires, then writes groups, sums, offsets and books in one atomic step.
+   * @param publishedUpTo offsets up to which the tallies are published.
+   * @returns the tallies that changed since the last commit, as stored.
+   */
+  async commit(publishedUpTo: PerStream): Promise<EncodedTally[]> {
+    await this.expire();
+    this.published = publishedUpTo;
+    const tallies = this.state.sums
+      .takeChanged()
+      .map((changed) => this.encode({ kind: 'sums', ...this.cut(), ...changed }));
+    await this.write([...tallies.map(tallyEntry), [HEADER_KEY, encodeHeader(this.header())]]);
+    return tallies;
+  }
+
+  /** Expires and writes groups alone: while a store is being filled again it has no header, and is not usable. */
+  async writeGroups(replayed: Replayed): Promise<void> {
+    await this.expire(replayed);
+    await this.write([]);
+  }
+
+  /** Takes over tallies that are published already. */
+  async adopt(tallies: readonly CohortTally[]): Promise<void> {
+    await this.write(tallies.map((tally) => tallyEntry(this.encode(tally))));
+  }
+
+  private async write(entries: readonly (readonly [string, Buffer])[]): Promise<void> {
+    const puts = [...entries];
+    const deletes = [...this.timerChanges.deletes];
+    for (const key of this.timerChanges.puts) puts.push([key, Buffer.alloc(0)]);
+    for (const { group, timerBucket, changed } of this.warm.values()) {
+      if (!changed) continue;
+      if (group.decisions.length + group.rewards.length === 0) deletes.push(groupKey(group.unitId));
+      else puts.push([groupKey(group.unitId), encodeGroup({ group, timerBucket })]);
+    }
+    await this.options.store.commit({ puts, deletes });
+    this.forgetStored();
+  }
+
+  private forgetStored(): void {
+    this.timerChanges.puts.clear();
+    this.timerChanges.deletes.clear();
+    if (this.warm.size > WARM_GROUPS_MAX) this.warm.clear();
+    else for (const warm of this.warm.values()) warm.changed = false;
+  }
+
+  /** @returns the stored tallies that may not have been published before the last stop. */
+  async unpublished(): Promise<EncodedTally[]> {
+    const entries = await this.options.store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER);
+    return entries.flatMap(([, value]) => {
+      const tally = this.options.tallyCodec.decode(value) as CohortTally;
+      const isPublished =
+        tally.offsets.decisions <= this.published.decisions && tally.offsets.rewards <= this.published.rewards;
+      return isPublished ? [] : [{ experimentId: tally.experimentId, cohort: tally.cohort, value }];
+    });
+  }
+
+  progress(): ProgressTally {
+    return { kind: 'progress', ...this.cut(), counts: { ...this.state.counts } };
+  }
+
+  private encode(tally: CohortTally): EncodedTally {
+    return { experimentId: tally.experimentId, cohort: tally.cohort, value: this.options.tallyCodec.encode(tally) };
+  }
+
+  private cut(): Omit<ProgressTally, 'kind' | 'counts'> {
+    const { partition, partitions } = this.options;
+    return { partition, partitions, offsets: this.state.offsets, clocks: this.state.clocks };
+  }
+
+  private header(): StoreHeader {
+    return {
+      format: FORMAT,
+      ...this.cut(),
+      limits: this.options.rules.limits,
+      published: this.published,
+      counts: this.state.counts,
+    };
+  }
+
+  private async warmUp(units: readonly UnitId[]): Promise<void> {
+    const cold = [...new Set(units)].filter((unitId) => !this.warm.has(unitId));
+    if (cold.length === 0) return;
+    const values = await this.options.store.getMany(cold.map(groupKey));
+    values.forEach((value, index) => {
+      const unitId = cold[index]!;
+      const stored: StoredGroup =
+        value === undefined ? { group: emptyGroup(unitId), timerBucket: null } : decodeGroup(unitId, value);
+      this.warm.set(unitId, { ...stored, changed: false });
+    });
+  }
+
+  private warmGroup(unitId: UnitId): WarmGroup {
+    const warm = this.warm.get(unitId);
+    if (warm === undefined) throw new Corrupt('cold-group', `the group of unit ${unitId} was not loaded`);
+    return warm;
+  }
+}
+
+function tallyEntry({ experimentId, cohort, value }: EncodedTally): [string, Buffer] {
+  return [sumsKey(experimentId, cohort), value];
+}
+
+export interface EncodedTally {
+  readonly experimentId: CohortTally['experimentId'];
+  readonly cohort: number;
+  readonly value: Buffer;
+}
