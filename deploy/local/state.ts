@@ -9,8 +9,7 @@ import { z } from 'zod';
 import { Corrupt, Unavailable } from '../../services/core/errors.ts';
 import { SERVICES } from './services.ts';
 
-const serviceState = z.discriminatedUnion('from', [
-  z.object({ from: z.literal('environment'), address: z.string() }),
+const startedService = z.discriminatedUnion('from', [
   z.object({ from: z.literal('docker'), address: z.string() }),
   z.object({
     from: z.literal('process'),
@@ -21,9 +20,13 @@ const serviceState = z.discriminatedUnion('from', [
     log: z.string(),
   }),
 ]);
-const stackState = z.record(z.enum(SERVICES), serviceState);
+const stackState = z.object({
+  /** Where all services answer, whoever started them. */
+  addresses: z.record(z.enum(SERVICES), z.string()),
+  started: z.partialRecord(z.enum(SERVICES), startedService),
+});
 
-export type ServiceState = z.infer<typeof serviceState>;
+export type Started = z.infer<typeof startedService>;
 export type StackState = z.infer<typeof stackState>;
 
 const LOCK_WAIT_MS_MAX = 600_000;
@@ -67,7 +70,10 @@ export async function withLock<Result>(folder: string, work: () => Promise<Resul
   const waitUntilMs = Date.now() + LOCK_WAIT_MS_MAX;
   while (!(await takeLock(file))) {
     if (Date.now() > waitUntilMs) {
-      throw new Unavailable('stack-locked', `another process has held ${file} for ${LOCK_WAIT_MS_MAX / 60_000} minutes`);
+      throw new Unavailable(
+        'stack-locked',
+        `another process has held ${file} for ${LOCK_WAIT_MS_MAX / 60_000} minutes`,
+      );
     }
     await sleep(LOCK_POLL_MS);
   }
