@@ -5,18 +5,20 @@
 import { TEXT_LENGTH_MAX, TIME_MS_END, TIME_MS_MIN } from './limits.ts';
 import { type RefusalCode, refuse } from './refusals.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]/;
+const FORBIDDEN = /[\p{Cc}\u2028\u2029\ufffd]/u;
 
-/** A name or id: 1 to 200 characters, no control characters, nothing that UTF-8 could not decode. */
+/** Whether a name or id has 1 to 200 characters, no control characters, and nothing that UTF-8 could not carry. */
+export function isText(value: string): boolean {
+  return value.length >= 1 && value.length <= TEXT_LENGTH_MAX && !FORBIDDEN.test(value) && value.isWellFormed();
+}
+
+/** A name or id. */
 export function text<T extends string>(name: string, value: T): T {
+  if (isText(value)) return value;
   if (value.length < 1 || value.length > TEXT_LENGTH_MAX) {
     refuse('text-range', `${name} has ${value.length} characters, allowed 1 to ${TEXT_LENGTH_MAX}`);
   }
-  if (FORBIDDEN.test(value) || !value.isWellFormed()) {
-    refuse('text-range', `${name} ${JSON.stringify(value)} has control or undecodable characters`);
-  }
-  return value;
+  refuse('text-range', `${name} ${JSON.stringify(value)} has control or undecodable characters`);
 }
 
 export function timeMs(name: string, value: number): number {

@@ -1,0 +1,214 @@
+/**
+ * Experiment files: YAML for people, one experiment a document. A wrong file is refused with every problem that it has,
+ * each as file:line:column: path: value, what is allowed. Not here: versions; a file defines what version 1 would be.
+ */
+import type { z } from 'zod';
+import { Invalid } from '../core/errors.ts';
+import type { ArmId, ExperimentId } from '../core/events.ts';
+import { contextDimension, type Experiment, type PolicySpec } from '../core/experiment.ts';
+import type { ParameterSpec } from '../core/policies/policy.ts';
+import { SECTIONS, type Sections } from './experiment-shape.ts';
+import { DIMENSION_MAX } from './limits.ts';
+import { nearest } from './nearest.ts';
+import { type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
+
+export interface PolicyDescription {
+  readonly kind: string;
+  readonly parameters: readonly ParameterSpec[];
+}
+
+/**
+ * @param file its name, for messages. @param policies what policy kinds there are.
+ * @returns at least one definition, each as version 1.
+ * @throws Invalid `yaml` for errors of syntax, `experiment-file` listing every problem otherwise.
+ */
+export function parseExperimentFile(
+  file: string,
+  text: string,
+  policies: readonly PolicyDescription[],
+): readonly Experiment[] {
+  const documents = parseYaml(file, text);
+  if (documents.length === 0) throw new Invalid('experiment-file', `${file}: no experiment in it`);
+  const problems: string[] = [];
+  const experiments: Experiment[] = [];
+  for (const document of documents) {
+    const reader = new Reader(document.value, policies);
+    const experiment = reader.read();
+    const earlier = experiments.some(({ id }) => id === experiment?.id);
+    if (earlier) reader.report(['id'], 'already defined above in this file');
+    problems.push(...reader.problems.map((problem) => document.describe(problem)));
+    if (experiment !== null) experiments.push(experiment);
+  }
+  if (problems.length > 0) throw new Invalid('experiment-file', listing(problems));
+  return experiments;
+}
+
+/** Reads one document and collects what is wrong with it; a section in order is checked even if others are not. */
+class Reader {
+  readonly problems: Problem[] = [];
+  private readonly document: YamlDocument['value'];
+  private readonly policies: readonly PolicyDescription[];
+
+  constructor(document: YamlDocument['value'], policies: readonly PolicyDescription[]) {
+    this.document = document;
+    this.policies = policies;
+  }
+
+  report(path: Path, allowed: string, options: { readonly atKey?: boolean } = {}): void {
+    this.problems.push({ path, allowed, ...options });
+  }
+
+  /** @returns `null` when there are problems. */
+  read(): Experiment | null {
+    const { document } = this;
+    if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+      this.report([], `allowed is a mapping with the keys ${Object.keys(SECTIONS).join(', ')}`);
+      return null;
+    }
+    const raw = new Map(Object.entries(document));
+    for (const key of raw.keys()) if (!Object.hasOwn(SECTIONS, key)) this.unknownKey([key], Object.keys(SECTIONS));
+    const sections = Object.fromEntries(
+      Object.entries(SECTIONS).map(([key, schema]) => [key, this.section(key, schema, raw.get(key))]),
+    ) as Partial<Sections>;
+    this.checkArms(sections);
+    this.checkContext(sections.context ?? []);
+    this.checkReward(sections);
+    const policies = this.policySpecs(sections, raw);
+    return this.problems.length > 0 ? null : toExperiment(sections as Sections, policies);
+  }
+
+  /** @returns `undefined` when the section is wrong, or optional and absent. */
+  private section(key: string, schema: z.ZodType, value: unknown): unknown {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) {
+      const path = [key, ...(issue.path as (string | number)[])];
+      if (issue.code === 'unrecognized_keys') {
+        for (const unknown of issue.keys) this.unknownKey([...path, unknown], issue.message.split(', '));
+      } else {
+        this.report(path, issue.message);
+      }
+    }
+    return undefined;
+  }
+
+  private unknownKey(path: Path, known: readonly string[]): void {
+    this.report(path, unknown('key', String(path.at(-1)), known), { atKey: true });
+  }
+
+  private checkArms({ arms, fallback }: Partial<Sections>): void {
+    if (arms === undefined) return;
+    this.checkOnce(
+      arms.map(({ id }) => id),
+      (index) => ['arms', index],
+    );
+    if (arms.every(({ state }) => state === 'retired')) this.report(['arms'], 'at least one must be active');
+    if (fallback === undefined) return;
+    const active = arms.filter(({ state }) => state === 'active').map(({ id }) => id);
+    if (!active.includes(fallback)) this.report(['fallback'], unknown('active arm', fallback, active));
+  }
+
+  private checkContext(context: Sections['context']): void {
+    this.checkOnce(
+      context.map(({ name }) => name),
+      (index) => ['context', index, 'name'],
+    );
+    context.forEach((feature, index) => {
+      if (feature.kind === 'category') this.checkOnce(feature.values, (value) => ['context', index, 'values', value]);
+    });
+    const dimension = contextDimension(context);
+    if (dimension > DIMENSION_MAX) {
+      this.report(['context'], `encodes to ${dimension} numbers, allowed ${DIMENSION_MAX}`);
+    }
+  }
+
+  private checkReward({ arms, reward }: Partial<Sections>): void {
+    if (reward === undefined) return;
+    if (reward.min >= reward.max) this.report(['reward', 'min'], `must be below max ${reward.max}`);
+    const { cost } = reward;
+    if (cost === null) return;
+    arms?.forEach(({ attributes }, index) => {
+      if (!attributes.has(cost)) {
+        this.report(['arms', index, 'attributes', cost], `reward.cost subtracts the attribute ${cost} of every arm`);
+      }
+    });
+  }
+
+  private checkOnce(names: readonly string[], pathOf: (index: number) => Path): void {
+    const seen = new Set<string>();
+    names.forEach((name, index) => {
+      if (seen.has(name)) this.report(pathOf(index), 'stands twice, allowed once');
+      seen.add(name);
+    });
+  }
+
+  private policySpecs(
+    { policy, policies }: Partial<Sections>,
+    raw: ReadonlyMap<string, unknown>,
+  ): readonly PolicySpec[] {
+    if (raw.has('policy') === raw.has('policies')) {
+      this.report(['policy'], 'give either policy or policies');
+    }
+    const only = policy === undefined ? [] : [this.policySpec(policy, ['policy'])];
+    const listed = (policies ?? []).map((entry, index) => this.policySpec(entry, ['policies', index]));
+    return [...only, ...listed];
+  }
+
+  private policySpec({ kind, ...given }: { readonly kind: string }, path: Path): PolicySpec {
+    const description = this.policies.find((candidate) => candidate.kind === kind);
+    const parameters = new Map<string, number>();
+    if (description === undefined) {
+      this.report(
+        [...path, 'kind'],
+        unknown(
+          'policy',
+          kind,
+          this.policies.map((candidate) => candidate.kind),
+        ),
+      );
+      return { kind, parameters };
+    }
+    const names = description.parameters.map(({ name }) => name);
+    for (const name of Object.keys(given))
+      if (!names.includes(name)) this.unknownKey([...path, name], ['kind', ...names]);
+    const values = new Map<string, unknown>(Object.entries(given));
+    for (const { name, default: byDefault, min, max } of description.parameters) {
+      const value = values.has(name) ? values.get(name) : byDefault;
+      if (typeof value === 'number' && value >= min && value <= max) parameters.set(name, value);
+      else this.report([...path, name], `allowed is a number from ${min} to ${max}`);
+    }
+    return { kind, parameters };
+  }
+}
+
+function unknown(what: string, name: string, known: readonly string[]): string {
+  const guess = nearest(name, known);
+  const shown = known.length > 20 ? `${known.slice(0, 20).join(', ')}, ...` : known.join(', ');
+  return `unknown ${what}${guess === null ? '' : `, did you mean ${guess}?`} (allowed: ${shown})`;
+}
+
+function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Experiment {
+  const { arms, reward, attribution } = sections;
+  const firstActive = arms.find(({ state }) => state === 'active')!;
+  return {
+    id: sections.id as ExperimentId,
+    version: 1,
+    state: 'active',
+    arms: arms.map(({ id, state, attributes }) => ({ id: id as ArmId, state, sinceVersion: 1, attributes })),
+    policies,
+    floor: sections.floor,
+    fallbackArmId: (sections.fallback ?? firstActive.id) as ArmId,
+    context: sections.context,
+    reward: {
+      metric: reward.metric,
+      fold: reward.fold,
+      min: reward.min,
+      max: reward.max,
+      costAttribute: reward.cost,
+      missing: reward.missing,
+    },
+    attribution: { model: attribution.model, windowMs: attribution.window },
+    cohortMs: sections.cohort,
+    appliedAtMs: [],
+  };
+}
