@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import { decision, experiment, Oracle, reward, rules, settledCounts } from '../../support/core.ts';
+
+const RULES = rules(
+  experiment(),
+  experiment({
+    id: 'layout' as ExperimentId,
+    reward: { metric: 'click', fold: 'last', min: 0, max: 2, costAttribute: null, missing: { mode: 'labelled' } },
+  }),
+);
+
+const unit = fc.constantFrom('u', 'v');
+const stepMs = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
+/** How far an event's own time is from the log's: mostly close, sometimes years off. */
+const skewMs = fc.oneof({ weight: 6, arbitrary: fc.integer({ min: -40, max: 0 }) }, fc.constantFrom(-100, -101, 30, 10 ** 9));
+
+const decisions = fc.array(
+  fc.record({
+    id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
+    experimentId: fc.constantFrom('coupon', 'layout'),
+    arm: fc.constantFrom('A', 'B'),
+    unit,
+    stepMs,
+    skewMs,
+  }),
+  { maxLength: 12 },
+);
+const rewards = fc.array(
+  fc.record({
+    id: fc.constantFrom('r1', 'r2', 'r3'),
+    revision: fc.integer({ min: 0, max: 2 }),
+    value: fc.constantFrom(null, 0.1, 1, 2.5, 99),
+    of: fc.constantFrom(null, null, 'd1', 'd2'),
+    experimentId: fc.constantFrom(null, null, 'coupon'),
+    unit,
+    stepMs,
+    skewMs,
+  }),
+  { maxLength: 12 },
+);
+
+function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
+  let clockMs = 1_000;
+  return specs.map((spec) => {
+    clockMs += spec.stepMs;
+    const atMs = clockMs + spec.skewMs;
+    return {
+      stream: 'decisions',
+      clockMs,
+      decision: decision({ ...spec, experimentId: spec.experimentId as ExperimentId, atMs }),
+    };
+  });
+}
+
+function rewardEvents(specs: typeof rewards extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
+  let clockMs = 1_000;
+  return specs.map((spec) => {
+    clockMs += spec.stepMs;
+    return {
+      stream: 'rewards',
+      clockMs,
+      reward: reward({
+        id: spec.id,
+        revision: spec.revision,
+        value: spec.value,
+        unit: spec.unit,
+        atMs: clockMs + spec.skewMs,
+        decisionId: spec.of as DecisionId | null,
+        experimentId: spec.experimentId as ExperimentId | null,
+      }),
+    };
+  });
+}
+
+/** Interleaves two streams by a list of turns; each keeps its order. */
+function interleave(a: readonly InputEvent[], b: readonly InputEvent[], turns: readonly boolean[]): InputEvent[] {
+  const merged: InputEvent[] = [];
+  let i = 0;
+  let j = 0;
+  for (const first of turns) {
+    if (first && i < a.length) merged.push(a[i++]!);
+    else if (j < b.length) merged.push(b[j++]!);
+  }
+  return [...merged, ...a.slice(i), ...b.slice(j)];
+}
+
+const turns = fc.array(fc.boolean(), { minLength: 24, maxLength: 24 });
+
+describe('learning is a function of the logs', () => {
+  it('any interleaving of the two streams, dropping what has run out at any time, gives the oracle its sums and books', () => {
+    fc.assert(
+      fc.property(decisions, rewards, turns, fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }), (d, r, order, drops) => {
+        const [ds, rs] = [decisionEvents(d), rewardEvents(r)];
+        const oracle = new Oracle(RULES);
+        for (const event of [...ds, ...rs]) oracle.learn(event);
+        const live = new Oracle(RULES);
+        interleave(ds, rs, order).forEach((event, index) => {
+          live.learn(event);
+          if (drops[index]) live.drop();
+        });
+        expect(live.sums()).toEqual(oracle.sums());
+        expect(settledCounts(live.state.counts)).toEqual(settledCounts(oracle.state.counts));
+        live.drop();
+        oracle.drop();
+        expect(live.state.counts).toEqual(oracle.state.counts);
+        expect(settledCounts(live.state.counts).unaccounted).toBe(0);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('every record can be told apart: changing one joined value changes the sums', () => {
+    const sumsWith = (value: number) => {
+      const oracle = new Oracle(RULES);
+      oracle.learn({ stream: 'decisions', clockMs: 1_000, decision: decision() });
+      oracle.learn({ stream: 'rewards', clockMs: 1_010, reward: reward({ value }) });
+      return oracle.sums();
+    };
+    expect(sumsWith(1)).not.toEqual(sumsWith(1.00001));
+  });
+});

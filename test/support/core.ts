@@ -1,0 +1,125 @@
+/**
+ * Builders for core tests, and the oracle: a partition learned in memory, one event at a time.
+ */
+import type { ArmId, Decision, DecisionId, ExperimentId, InputEvent, Reward, RewardId, UnitId } from '../../services/core/events.ts';
+import type { Experiment } from '../../services/core/experiment.ts';
+import { emptyGroup, type Group, type JoinLimits, lowClock } from '../../services/core/join/group.ts';
+import { unaccounted, type Counts } from '../../services/core/learning/counts.ts';
+import { type Change, expire, handleDecision, handleReward, PartitionState, type Rules } from '../../services/core/learning/partition.ts';
+
+export const LIMITS: JoinLimits = { windowMs: 100, graceMs: 20, earlyGraceMs: 20 };
+
+export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId } = {}): Experiment {
+  return {
+    id: 'coupon' as ExperimentId,
+    version: 1,
+    state: 'active',
+    arms: ['A', 'B'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
+    policies: [{ kind: 'beta-ts', parameters: new Map([['alpha', 1], ['beta', 1]]) }],
+    floor: 0,
+    fallbackArmId: 'A' as ArmId,
+    context: [],
+    reward: { metric: 'click', fold: 'sum', min: 0, max: 4, costAttribute: null, missing: { mode: 'impute', value: 0 } },
+    attribution: { model: 'last-touch', windowMs: 100 },
+    cohortMs: 50,
+    appliedAtMs: [0],
+    ...overrides,
+  };
+}
+
+export function decision(overrides: { id?: string; unit?: string; arm?: string; atMs?: number } & Partial<Decision> = {}): Decision {
+  const { id = 'd1', unit = 'u', arm = 'A', atMs = 1_000, ...rest } = overrides;
+  return {
+    decisionId: id as DecisionId,
+    experimentId: 'coupon' as ExperimentId,
+    experimentVersion: 1,
+    unitId: unit as UnitId,
+    slots: [{ armId: arm as ArmId, propensity: 0.5 }],
+    reason: 'bandit',
+    policy: 'beta-ts',
+    snapshotVersion: 0,
+    features: [],
+    decidedAtMs: atMs,
+    ...rest,
+  };
+}
+
+export function reward(overrides: { id?: string; unit?: string; atMs?: number; decision?: string } & Partial<Reward> = {}): Reward {
+  const { id = 'r1', unit = 'u', atMs = 1_010, decision: of, ...rest } = overrides;
+  return {
+    rewardId: id as RewardId,
+    revision: 0,
+    unitId: unit as UnitId,
+    metric: 'click',
+    value: 1,
+    occurredAtMs: atMs,
+    decisionId: (of ?? null) as DecisionId | null,
+    experimentId: null,
+    ...rest,
+  };
+}
+
+export function rules(...experiments: Experiment[]): Rules {
+  const defined = experiments.length === 0 ? [experiment()] : experiments;
+  return { experiments: new Map(defined.map((one) => [one.id, one])), limits: LIMITS };
+}
+
+/** Learns events in the order given. `drop` says when to look for what has run out; the oracle never does. */
+export class Oracle {
+  readonly state = new PartitionState();
+  readonly groups = new Map<UnitId, Group>();
+  private readonly rules: Rules;
+
+  constructor(rules: Rules) {
+    this.rules = rules;
+  }
+
+  learn(event: InputEvent): void {
+    const { stream } = event;
+    const clockMs = this.state.observe(stream, this.state.offsets[stream] + 1, event.clockMs);
+    const { unitId } = stream === 'decisions' ? event.decision : event.reward;
+    const group = this.groups.get(unitId) ?? emptyGroup(unitId);
+    this.apply(
+      stream === 'decisions'
+        ? handleDecision(group, event.decision, clockMs, this.rules)
+        : handleReward(group, event.reward, clockMs, this.rules),
+    );
+  }
+
+  drop(): void {
+    for (const group of this.groups.values()) this.apply(expire(group, lowClock(this.state.clocks), this.rules));
+  }
+
+  /** The sums as comparable text: every cell of every arm of every cohort. */
+  sums(): string[] {
+    return [...this.state.sums.entries()]
+      .flatMap(({ experimentId, cohort, sums }) =>
+        [...sums].map(([armId, vector]) => {
+          vector.normalize();
+          return `${experimentId}/${cohort}/${armId} hi=${vector.hi.join()} lo=${vector.lo.join()}`;
+        }),
+      )
+      .sort();
+  }
+
+  private apply(change: Change): void {
+    this.groups.set(change.group.unitId, change.group);
+    this.state.apply(change);
+  }
+}
+
+/** Pending and expired, and pending and unmatched, are one column for an oracle that never drops. */
+export function settledCounts(counts: Counts): Record<string, number> {
+  return {
+    decisionsIn: counts.decisionsIn,
+    decisionsJoined: counts.decisionsJoined,
+    decisionsOpen: counts.decisionsPending + counts.decisionsExpired,
+    decisionsDuplicate: counts.decisionsDuplicate,
+    rewardsIn: counts.rewardsIn,
+    rewardsJoined: counts.rewardsJoined,
+    rewardsOpen: counts.rewardsPending + counts.rewardsUnmatched,
+    rewardsDuplicate: counts.rewardsDuplicate,
+    clipped: counts.clipped,
+    unaccounted: unaccounted(counts, 'decisions') + unaccounted(counts, 'rewards'),
+  };
+}
