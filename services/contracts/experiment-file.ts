@@ -10,7 +10,7 @@ import type { ParameterSpec } from '../core/policies/policy.ts';
 import { SECTIONS, type Sections } from './experiment-shape.ts';
 import { DIMENSION_MAX } from './limits.ts';
 import { nearest } from './nearest.ts';
-import { type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
+import { listing, type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
 
 export interface PolicyDescription {
   readonly kind: string;
