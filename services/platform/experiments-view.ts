@@ -7,17 +7,21 @@ import { Invalid, type Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { TopicFollower } from './log/follower.ts';
-import type { Log, LogRecord, RecordBatch } from './log/port.ts';
+import type { Log, LogRecord } from './log/port.ts';
 
 export interface ExperimentsViewOptions {
   readonly log: Log;
   readonly topic: string;
   readonly codec: Codec<Experiment>;
-  /** Called after a newer definition has taken effect. */
-  onDefined?(experiment: Experiment): void;
-  onRefused(error: Invalid, record: LogRecord): void;
+  /** Called after a newer definition has taken effect, with what it was read from. */
+  onDefined?(experiment: Experiment, source: DefinitionSource): void;
+  onRefused(error: Invalid, record: DefinitionSource): void;
   onUnavailable(error: Unavailable): void;
+  /** Called when following ended for good: definitions stay as they are. */
+  onFailed?(error: unknown): void;
 }
+
+export type DefinitionSource = Pick<LogRecord, 'key' | 'value' | 'appendTimeMs'>;
 
 export class ExperimentsView {
   readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
@@ -31,12 +35,13 @@ export class ExperimentsView {
     this.follower = new TopicFollower({
       log: options.log,
       topic: options.topic,
-      onBatch: (batch) => this.read(batch),
+      onBatch: ({ records }) => this.accept(records),
       onUnavailable: (error) => options.onUnavailable(error),
+      onFailed: (error) => options.onFailed?.(error),
     });
   }
 
-  /** Resolves when every definition that is there has been read. */
+  /** Resolves when every definition that is there has been read; harmless to repeat after Unavailable. */
   async start(): Promise<void> {
     await this.follower.start();
     await this.follower.catchUp();
@@ -57,12 +62,13 @@ export class ExperimentsView {
     await this.follower.stop();
   }
 
-  private async read(batch: RecordBatch): Promise<void> {
-    await this.options.codec.prepare(batch.records.map(({ value }) => value));
-    for (const record of batch.records) {
+  /** Takes definitions from elsewhere, such as a mirror of the topic, as if they had been read; only newer ones count. */
+  async accept(records: readonly DefinitionSource[]): Promise<void> {
+    await this.options.codec.prepare(records.map(({ value }) => value));
+    for (const record of records) {
       if (record.value === null) continue;
       try {
-        this.define(this.options.codec.decode(record.value), record.appendTimeMs);
+        this.define(this.options.codec.decode(record.value), record);
       } catch (error) {
         if (!(error instanceof Invalid)) throw error;
         this.options.onRefused(error, record);
@@ -71,8 +77,8 @@ export class ExperimentsView {
   }
 
   /** @param written as it stands in the record: its own append time is not in it yet. */
-  private define(written: Experiment, appendTimeMs: number): void {
-    const experiment = { ...written, appliedAtMs: [...written.appliedAtMs, appendTimeMs] };
+  private define(written: Experiment, source: DefinitionSource): void {
+    const experiment = { ...written, appliedAtMs: [...written.appliedAtMs, source.appendTimeMs] };
     if (experiment.appliedAtMs.length !== experiment.version) {
       throw new Invalid(
         'contradictory',
@@ -82,6 +88,6 @@ export class ExperimentsView {
     const known = this.defined.get(experiment.id);
     if (known !== undefined && known.version >= experiment.version) return;
     this.defined.set(experiment.id, experiment);
-    this.options.onDefined?.(experiment);
+    this.options.onDefined?.(experiment, source);
   }
 }

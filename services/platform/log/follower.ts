@@ -15,10 +15,15 @@ export interface FollowerOptions {
   readonly topic: string;
   /** All partitions when left out. */
   readonly partitions?: readonly number[];
-  /** Called in offset order within a partition, never twice at once. What it throws stops the follower. */
+  /**
+   * Called in offset order within a partition, never twice at once. After Unavailable it gets the same batch again;
+   * anything else that it throws stops the follower.
+   */
   onBatch(batch: RecordBatch): Promise<void>;
-  /** Called when the log does not answer; reading is tried again. */
+  /** Called when the log or the handler does not answer; it is tried again. */
   onUnavailable(error: Unavailable): void;
+  /** Called when following ended for good; `catchUp` throws the same. */
+  onFailed?(error: unknown): void;
 }
 
 interface Waiter {
@@ -40,8 +45,9 @@ export class TopicFollower {
     this.options = options;
   }
 
-  /** Resolves once following has begun. @throws Invalid `unknown-topic`, Unavailable. */
+  /** Resolves once following has begun; may be tried again after Unavailable. @throws Invalid `unknown-topic`. */
   async start(): Promise<void> {
+    if (this.running !== undefined) return;
     const { log, topic, partitions } = this.options;
     const count = await log.admin.partitionCount(topic);
     if (count === null) {
@@ -74,11 +80,22 @@ export class TopicFollower {
 
   private async run(reader: LogReader): Promise<void> {
     while (!this.stopping) {
-      for (const batch of await this.poll(reader)) {
+      for (const batch of await this.poll(reader)) await this.handle(batch);
+      this.wake();
+    }
+  }
+
+  private async handle(batch: RecordBatch): Promise<void> {
+    while (!this.stopping) {
+      try {
         await this.options.onBatch(batch);
         this.positions.set(batch.partition, batch.nextOffset);
+        return;
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        this.options.onUnavailable(error);
+        await delay(RETRY_DELAY_MS);
       }
-      this.wake();
     }
   }
 
@@ -104,6 +121,7 @@ export class TopicFollower {
   private fail(error: unknown): void {
     this.failure = error;
     this.rejectWaiters(error);
+    this.options.onFailed?.(error);
   }
 
   private rejectWaiters(error: unknown): void {
