@@ -82,9 +82,22 @@ export class PublishRole {
         await this.whileUnavailable(() => publisher.publish(), stop);
         await this.pause(stop);
       }
+      await this.drain(publisher);
     } finally {
       await publisher.stop();
       await writer.close();
+    }
+  }
+
+  /** What the tallies say at the end is published before the partition is let go of. */
+  private async drain(publisher: Publisher): Promise<void> {
+    try {
+      await publisher.catchUp();
+      await publisher.publish();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      // The next owner publishes it.
+      this.options.observer.unavailable(error);
     }
   }
 

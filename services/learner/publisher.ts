@@ -4,14 +4,13 @@
  * the tallies topic, read from its start.
  */
 import type { Codecs } from '../contracts/codec.ts';
-import { snapshotDigest } from '../contracts/digest.ts';
 import type { TopicNames } from '../contracts/keys.ts';
+import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt, type Unavailable } from '../core/errors.ts';
 import type { ExperimentId, PerStream } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { MergedSums } from '../core/learning/merge.ts';
-import { buildParameters } from '../core/learning/snapshot.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
 import { type CohortTally, reflectedBy } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
@@ -65,8 +64,13 @@ export class Publisher {
   /** Resolves when every tally that is there has been merged. */
   async start(): Promise<void> {
     await this.follower.start();
-    await this.follower.catchUp();
+    await this.catchUp();
     for (const experiment of this.options.experiments.values()) this.defined(experiment);
+  }
+
+  /** Resolves when every tally that is there now has been merged. */
+  async catchUp(): Promise<void> {
+    await this.follower.catchUp();
   }
 
   async stop(): Promise<void> {
@@ -113,24 +117,7 @@ export class Publisher {
   private build(experiment: Experiment): ParametersSnapshot | null {
     const { sums, offsets } = this.mergedOf(experiment.id);
     try {
-      const built = buildParameters(experiment, sums);
-      const cuts = [...offsets].sort(([a], [b]) => a - b).map(([partition, cut]) => ({ partition, ...cut }));
-      return {
-        experimentId: experiment.id,
-        experimentVersion: experiment.version,
-        version: cuts.reduce((total, cut) => total + cut.decisions + cut.rewards, 0),
-        digest: snapshotDigest({
-          experimentId: experiment.id,
-          experimentVersion: experiment.version,
-          armIds: experiment.arms.map((arm) => arm.id),
-          sums: built.sums,
-          policies: built.policies,
-        }),
-        clockMs: built.clockMs,
-        offsets: cuts,
-        arms: built.arms,
-        policies: built.policies,
-      };
+      return sealSnapshot(experiment, sums, offsets);
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error;
       this.options.observer.refused(experiment.id, error);

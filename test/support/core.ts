@@ -7,6 +7,9 @@ import { emptyGroup, type Group, type JoinLimits, lowClock } from '../../service
 import { unaccounted, type Counts } from '../../services/core/learning/counts.ts';
 import { type Change, expire, handleDecision, handleReward, PartitionState, type Rules } from '../../services/core/learning/partition.ts';
 
+/** When the tests' world begins, on the log's clock and everybody's. */
+export const T0 = Date.UTC(2026, 0, 1);
+
 export const LIMITS: JoinLimits = { windowMs: 100, graceMs: 20, earlyGraceMs: 20 };
 
 export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId } = {}): Experiment {
@@ -15,7 +18,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     version: 1,
     state: 'active',
     arms: ['A', 'B'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
-    policies: [{ kind: 'beta-ts', parameters: new Map([['alpha', 1], ['beta', 1]]) }],
+    policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1], ['priorBeta', 1]]) }],
     floor: 0,
     fallbackArmId: 'A' as ArmId,
     context: [],
@@ -28,7 +31,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
 }
 
 export function decision(overrides: { id?: string; unit?: string; arm?: string; atMs?: number } & Partial<Decision> = {}): Decision {
-  const { id = 'd1', unit = 'u', arm = 'A', atMs = 1_000, ...rest } = overrides;
+  const { id = 'd1', unit = 'u', arm = 'A', atMs = T0, ...rest } = overrides;
   return {
     decisionId: id as DecisionId,
     experimentId: 'coupon' as ExperimentId,
@@ -45,7 +48,7 @@ export function decision(overrides: { id?: string; unit?: string; arm?: string; 
 }
 
 export function reward(overrides: { id?: string; unit?: string; atMs?: number; decision?: string } & Partial<Reward> = {}): Reward {
-  const { id = 'r1', unit = 'u', atMs = 1_010, decision: of, ...rest } = overrides;
+  const { id = 'r1', unit = 'u', atMs = T0 + 10, decision: of, ...rest } = overrides;
   return {
     rewardId: id as RewardId,
     revision: 0,

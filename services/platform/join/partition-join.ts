@@ -220,8 +220,8 @@ export class PartitionJoin {
     return tallies;
   }
 
-  /** Expires and writes groups alone: while a store is being filled again it has no header, and is not usable. */
-  async writeGroups(replayed: Replayed): Promise<void> {
+  /** Expires and writes groups alone: a store without a header is not usable, which is right while it is being filled. */
+  async writeGroups(replayed?: Replayed): Promise<void> {
     await this.expire(replayed);
     await this.write([]);
   }

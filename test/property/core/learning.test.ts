@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
-import { decision, experiment, Oracle, reward, rules, settledCounts } from '../../support/core.ts';
+import { decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 
 const RULES = rules(
   experiment(),
@@ -42,7 +42,7 @@ const rewards = fc.array(
 );
 
 function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
-  let clockMs = 1_000;
+  let clockMs = T0;
   return specs.map((spec) => {
     clockMs += spec.stepMs;
     const atMs = clockMs + spec.skewMs;
@@ -55,7 +55,7 @@ function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? 
 }
 
 function rewardEvents(specs: typeof rewards extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
-  let clockMs = 1_000;
+  let clockMs = T0;
   return specs.map((spec) => {
     clockMs += spec.stepMs;
     return {
@@ -114,8 +114,8 @@ describe('learning is a function of the logs', () => {
   it('every record can be told apart: changing one joined value changes the sums', () => {
     const sumsWith = (value: number) => {
       const oracle = new Oracle(RULES);
-      oracle.learn({ stream: 'decisions', clockMs: 1_000, decision: decision() });
-      oracle.learn({ stream: 'rewards', clockMs: 1_010, reward: reward({ value }) });
+      oracle.learn({ stream: 'decisions', clockMs: T0, decision: decision() });
+      oracle.learn({ stream: 'rewards', clockMs: T0 + 10, reward: reward({ value }) });
       return oracle.sums();
     };
     expect(sumsWith(1)).not.toEqual(sumsWith(1.00001));

@@ -1,0 +1,92 @@
+/**
+ * The learner: definitions, the tally role and the publish role, in one process. Chooses no implementation.
+ */
+import type { Codecs } from '../contracts/codec.ts';
+import type { TopicNames } from '../contracts/keys.ts';
+import type { Invalid, Unavailable } from '../core/errors.ts';
+import type { JoinLimits } from '../core/join/group.ts';
+import { ExperimentsView } from '../platform/experiments-view.ts';
+import type { Log } from '../platform/log/port.ts';
+import { startOf } from '../platform/log/read-to-end.ts';
+import type { Store } from '../platform/store/port.ts';
+import { PublishRole } from './publish-role.ts';
+import type { PublisherObserver } from './publisher.ts';
+import { TallyRole, type TallyRoleObserver } from './tally-role.ts';
+
+export interface LearnerSettings {
+  /** Learners of one group share the partitions; the publish role's group is named after it. */
+  readonly groupId: string;
+  readonly limits: JoinLimits;
+  readonly sessionTimeoutMs: number;
+  readonly commitIntervalMs: number;
+  readonly publishIntervalMs: number;
+  readonly pollRecordsMax: number;
+  readonly reopenDelayMs: number;
+}
+
+export interface LearnerObserver {
+  readonly tally: TallyRoleObserver;
+  readonly publish: PublisherObserver;
+  definitionRefused(error: Invalid): void;
+  unavailable(error: Unavailable): void;
+  /** A role stopped for good: the process should stop loudly. */
+  failed(error: unknown): void;
+}
+
+export interface LearnerOptions {
+  readonly log: Log;
+  readonly topics: TopicNames;
+  readonly codecs: Codecs;
+  openStore(partition: number): Promise<Store>;
+  nowMs(): number;
+  readonly settings: LearnerSettings;
+  readonly observer: LearnerObserver;
+}
+
+export interface Learner {
+  readonly tally: TallyRole;
+  /** Hands everything over: commits, publishes, leaves its groups. */
+  stop(): Promise<void>;
+}
+
+/** @throws Invalid when a topic is missing or the inputs are not co-partitioned; Unavailable. */
+export async function startLearner(options: LearnerOptions): Promise<Learner> {
+  const { log, topics, codecs, settings, observer } = options;
+  const experiments = new ExperimentsView({
+    log,
+    topic: topics.experiments,
+    codec: codecs.experiment,
+    onDefined: (experiment) => publish.defined(experiment),
+    onRefused: (error) => observer.definitionRefused(error),
+    onUnavailable: (error) => observer.unavailable(error),
+  });
+  const [talliesPartitions, snapshotsPartitions] = await Promise.all([
+    partitionCount(log, topics.tallies),
+    partitionCount(log, topics.snapshots),
+  ]);
+  const publish = new PublishRole({
+    ...options,
+    ...settings,
+    groupId: `${settings.groupId}-publish`,
+    talliesPartitions,
+    snapshotsPartitions,
+    experiments: experiments.experiments,
+    observer: observer.publish,
+    failed: (error) => observer.failed(error),
+  });
+  const tally = new TallyRole({ ...options, ...settings, experiments, observer: observer.tally });
+  await experiments.start();
+  await Promise.all([tally.start(), publish.start()]);
+  return {
+    tally,
+    async stop() {
+      await tally.stop();
+      await publish.stop();
+      await experiments.stop();
+    },
+  };
+}
+
+async function partitionCount(log: Log, topic: string): Promise<number> {
+  return (await startOf(log, topic)).length;
+}

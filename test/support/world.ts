@@ -1,0 +1,244 @@
+/**
+ * A whole Croupier log for tests: topics, codecs, definitions, events, and learners that can be stopped or cut off.
+ */
+import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
+import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
+import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
+import { Fenced } from '../../services/core/errors.ts';
+import type { Decision, ExperimentId, PerStream, Reward } from '../../services/core/events.ts';
+import type { Experiment } from '../../services/core/experiment.ts';
+import type { JoinLimits } from '../../services/core/join/group.ts';
+import { type Counts, addCounts, zeroCounts } from '../../services/core/learning/counts.ts';
+import { type Learner, type LearnerObserver, type LearnerSettings, startLearner } from '../../services/learner/learner.ts';
+import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
+import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
+import { partitionOf } from '../../services/platform/log/partitioner.ts';
+import type { AppendRecord, Log, TopicSpec } from '../../services/platform/log/port.ts';
+import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
+import { MemoryStore } from '../../services/platform/store/memory.ts';
+import type { Store } from '../../services/platform/store/port.ts';
+import { type Replayed, replay } from '../../services/replay/replay.ts';
+import { LIMITS, T0 } from './core.ts';
+
+export type Event = { readonly decision: Decision } | { readonly reward: Reward } | { readonly bytes: Buffer; readonly key: string; readonly topic: 'decisions' | 'rewards' };
+
+export const SETTINGS: LearnerSettings = {
+  groupId: 'learners',
+  limits: LIMITS,
+  sessionTimeoutMs: 10_000,
+  commitIntervalMs: 5,
+  publishIntervalMs: 5,
+  pollRecordsMax: 50,
+  reopenDelayMs: 1,
+};
+
+export class World {
+  readonly log: Log;
+  readonly topics: TopicNames;
+  readonly codecs: Codecs;
+  readonly limits: JoinLimits;
+  readonly partitions: number;
+  readonly clock: { nowMs: number };
+
+  private constructor(log: Log, clock: { nowMs: number }, partitions: number, limits: JoinLimits) {
+    this.log = log;
+    this.clock = clock;
+    this.partitions = partitions;
+    this.limits = limits;
+    this.topics = topicNames();
+    this.codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
+  }
+
+  /** @param options.nowMs the log's clock at first; move it with `clock.nowMs`. */
+  static async create(options: { partitions?: number; nowMs?: number; limits?: JoinLimits } = {}): Promise<World> {
+    const clock = { nowMs: options.nowMs ?? T0 };
+    const log = new EmbeddedLog({ folder: null, now: () => clock.nowMs });
+    const world = new World(log, clock, options.partitions ?? 2, options.limits ?? LIMITS);
+    await log.admin.createTopics(topicSpecs(world.topics, world.partitions));
+    return world;
+  }
+
+  async define(...experiments: Experiment[]): Promise<void> {
+    for (const experiment of experiments) {
+      const value = this.codecs.experiment.encode({ ...experiment, appliedAtMs: experiment.appliedAtMs.slice(0, -1) });
+      await this.append(this.topics.experiments, { key: experiment.id, value });
+    }
+  }
+
+  async send(...events: Event[]): Promise<void> {
+    for (const event of events) {
+      if ('decision' in event) {
+        const value = this.codecs.decision.encode(event.decision);
+        await this.append(this.topics.decisions, { key: event.decision.unitId, value });
+      } else if ('reward' in event) {
+        await this.append(this.topics.rewards, { key: event.reward.unitId, value: this.codecs.reward.encode(event.reward) });
+      } else await this.append(this.topics[event.topic], { key: event.key, value: event.bytes });
+    }
+  }
+
+  /** @returns a learner on this log, perhaps through another view of it. */
+  async learner(options: {
+    log?: Log;
+    openStore?: (partition: number) => Promise<Store>;
+    settings?: Partial<LearnerSettings>;
+    observer?: Partial<LearnerObserver>;
+  } = {}): Promise<Learner> {
+    return startLearner({
+      log: options.log ?? this.log,
+      topics: this.topics,
+      codecs: this.codecs,
+      openStore: options.openStore ?? (async () => new MemoryStore()),
+      nowMs: () => performance.now(),
+      settings: { ...SETTINGS, limits: this.limits, ...options.settings },
+      observer: { ...failingObserver(), ...options.observer },
+    });
+  }
+
+  /** Resolves when the published progress has reached the end of the inputs. */
+  async learned(): Promise<void> {
+    for (;;) {
+      const ends = await this.inputEnds();
+      const progress = await this.progress();
+      const done = ends.every(
+        (end, partition) =>
+          end.decisions + end.rewards === 0 ||
+          (progress.get(partition)?.offsets.decisions === end.decisions &&
+            progress.get(partition)?.offsets.rewards === end.rewards),
+      );
+      if (done) return;
+      await new Promise(setImmediate);
+    }
+  }
+
+  async progress(): Promise<Map<number, { offsets: PerStream; counts: Counts }>> {
+    const progress = new Map<number, { offsets: PerStream; counts: Counts }>();
+    for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.tallies))) {
+      for (const { value } of records) {
+        const tally = this.codecs.tally.decode(value!);
+        if (tally.kind === 'progress') progress.set(tally.partition, tally);
+      }
+    }
+    return progress;
+  }
+
+  async counts(): Promise<Counts> {
+    const total = zeroCounts();
+    for (const { counts } of (await this.progress()).values()) addCounts(total, counts);
+    return total;
+  }
+
+  /** @returns every snapshot published of an experiment, in order. */
+  async snapshots(experimentId: ExperimentId): Promise<ParametersSnapshot[]> {
+    const snapshots: ParametersSnapshot[] = [];
+    for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.snapshots))) {
+      for (const { key, value } of records) if (key === experimentId) snapshots.push(this.codecs.snapshot.decode(value!));
+    }
+    return snapshots;
+  }
+
+  async deadLetters(): Promise<string[]> {
+    const reasons: string[] = [];
+    for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.deadLetters))) {
+      for (const { value } of records) reasons.push(this.codecs.deadLetter.decode(value!).reason);
+    }
+    return reasons;
+  }
+
+  async replay(): Promise<Replayed> {
+    return replay({
+      log: this.log,
+      topics: this.topics,
+      codecs: this.codecs,
+      limits: this.limits,
+      pollRecordsMax: 1_000,
+      openStore: async () => new MemoryStore(),
+      from: Array.from({ length: this.partitions }, () => ({ decisions: 0, rewards: 0 })),
+      onProgress: () => {},
+    });
+  }
+
+  private async inputEnds(): Promise<PerStream[]> {
+    const decisions = await this.log.admin.offsets(this.topics.decisions);
+    const rewards = await this.log.admin.offsets(this.topics.rewards);
+    return decisions.map(({ end }, partition) => ({ decisions: end, rewards: rewards[partition]!.end }));
+  }
+
+  private async append(topic: string, record: AppendRecord): Promise<void> {
+    const count = (await this.log.admin.partitionCount(topic))!;
+    const writer = this.log.writer();
+    await writer.append({ topic, partition: partitionOf(record.key!, count) }, [record]);
+    await writer.close();
+  }
+}
+
+function topicSpecs(topics: TopicNames, partitions: number): TopicSpec[] {
+  const spec = (topic: string, count: number, cleanup: 'compact' | 'delete'): TopicSpec => ({
+    topic,
+    partitions: count,
+    cleanup,
+    retentionMs: null,
+    recordBytesMax: 4_000_000,
+  });
+  return [
+    spec(topics.experiments, 1, 'compact'),
+    spec(topics.decisions, partitions, 'delete'),
+    spec(topics.rewards, partitions, 'delete'),
+    spec(topics.tallies, 2, 'compact'),
+    spec(topics.snapshots, 2, 'compact'),
+    spec(topics.deadLetters, 1, 'delete'),
+  ];
+}
+
+/** A view of a log that can be cut off, as a crash cuts off a process: from then on nothing gets through. */
+export function severable(log: Log): { log: Log; sever(): void } {
+  let severed = false;
+  const guard = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(object, name) {
+        const member = Reflect.get(object, name, object) as unknown;
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => {
+          if (severed && name !== 'close' && name !== 'leave') throw new Fenced('severed', 'cut off');
+          return Reflect.apply(member, object, args) as unknown;
+        };
+      },
+    });
+  return {
+    log: guardLog(log, guard),
+    sever() {
+      severed = true;
+    },
+  };
+}
+
+function guardLog(log: Log, guard: <T extends object>(target: T) => T): Log {
+  return {
+    reader: () => guard(log.reader()),
+    writer: () => guard(log.writer()),
+    membership: () => guard(log.membership()),
+    admin: guard(log.admin),
+    close: () => log.close(),
+  };
+}
+
+function failingObserver(): LearnerObserver {
+  const fail = (error: unknown): never => {
+    throw error;
+  };
+  const ignore = (): void => {};
+  return {
+    tally: {
+      folded: ignore,
+      refused: ignore,
+      committed: ignore,
+      opened: ignore,
+      lost: (_partition, error) => fail(error),
+      fenced: ignore,
+      failed: fail,
+    },
+    publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
+    definitionRefused: fail,
+    unavailable: fail,
+    failed: fail,
+  };
+}
