@@ -14,13 +14,13 @@ export const TIME_MS_MIN = Date.UTC(2000, 0, 1);
 /** … to before here are plausible; anything else is a wrong clock or a wrong unit. */
 export const TIME_MS_END = Date.UTC(2100, 0, 1);
 
-/** Bytes of a whole record value; the topics are created with the same limits. */
+/** Bytes of a whole record value; the topics (deploy/topics.yaml) take a little more, for keys and framing. */
 export const RECORD_BYTES_MAX: Readonly<Record<RecordKind, number>> = {
   experiment: 4_000_000,
   decision: 1_000_000,
   reward: 1_000_000,
-  tally: 16_000_000,
-  snapshot: 16_000_000,
+  tally: 4_000_000,
+  snapshot: 4_000_000,
   'dead-letter': 1_000_000,
 };
 
