@@ -28,7 +28,10 @@ export interface RecordBatch extends TopicPartition {
 
 /** Reads assigned partitions from chosen offsets. Belongs to no group; commits nothing. */
 export interface LogReader {
-  /** Replaces the assignment. An offset below the log's start reads from the start. */
+  /**
+   * Replaces the assignment. An offset below the log's start reads from the start; one beyond its end makes poll throw
+   * Corrupt `offset-beyond-end`: whoever remembers it has seen records that the log has lost.
+   */
   assign(positions: readonly (TopicPartition & { readonly offset: number })[]): void;
   /** Moves one assigned partition; records fetched ahead are discarded. */
   seek(to: TopicPartition & { readonly offset: number }): void;
@@ -46,17 +49,24 @@ export interface AppendRecord {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Appends with acknowledgement of all replicas. A record may be appended twice when an answer is lost; never reordered. */
+/**
+ * Appends with acknowledgement of all replicas. Concurrent appends to one partition keep the order of the calls; when
+ * one fails as Unavailable, those queued behind it fail too. A record whose answer was lost may be there, and its copy
+ * may even arrive late: who appends it again must not care which copy is read last.
+ */
 export interface LogWriter {
   /**
-   * One batch to one partition: all of it or nothing, in order, adjacent.
+   * One batch to one partition: all of it or nothing, in order, adjacent. At least one record; together no more than the
+   * topic's `recordBytesMax` as counted by `appendBytes` (append-bytes.ts).
    * @returns offset of the first record.
-   * @throws Invalid `record-too-large`, `unknown-topic`; Unavailable when not acknowledged: it may or may not be there.
+   * @throws Invalid `empty-append`, `record-too-large`, `unknown-topic`, `invalid-record` (no key in a compacted topic);
+   * Unavailable when not acknowledged: it may or may not be there.
    */
   append(to: TopicPartition, records: readonly AppendRecord[]): Promise<number>;
   close(): Promise<void>;
 }
 
+/** While a handler runs, the member cannot take part in a hand-over: start or stop the work, then return. */
 export interface MembershipHandlers {
   /** Newly owned partitions. */
   assigned(partitions: readonly number[]): Promise<void>;
@@ -66,6 +76,7 @@ export interface MembershipHandlers {
 
 /** Shares the partitions of one topic among the members of a group. Assigns only; offsets live in our own state. */
 export interface GroupMembership {
+  /** Returns once a member; partitions come through the handlers, each only after its last owner gave it up. */
   join(options: {
     readonly groupId: string;
     readonly topic: string;
@@ -74,14 +85,22 @@ export interface GroupMembership {
   }): Promise<void>;
   /** Revokes what is owned, then leaves. */
   leave(): Promise<void>;
+  /**
+   * Settles when membership is over: resolves after `leave`, rejects when a handler threw or the group refused us for
+   * good (what was owned has been revoked). Left unheard, a rejection stops the process, as it should.
+   */
+  readonly ended: Promise<void>;
 }
 
 export interface TopicSpec {
   readonly topic: string;
   readonly partitions: number;
+  /** Copies of each partition, on as many brokers; what the cluster has by default when left out. */
+  readonly replication?: number;
   readonly cleanup: 'compact' | 'delete';
   /** For `delete`; `null` keeps for ever. */
   readonly retentionMs: number | null;
+  /** Most bytes of one append, all its records together (`appendBytes`), and so of one record. */
   readonly recordBytesMax: number;
 }
 
@@ -91,7 +110,7 @@ export interface LogAdmin {
   deleteTopics(topics: readonly string[]): Promise<void>;
   /** @returns the partition count, or `null` when there is no such topic. */
   partitionCount(topic: string): Promise<number | null>;
-  /** First offset still there and the high watermark, by partition. */
+  /** By partition, the first offset still there and the end: one past the last record that can be read. */
   offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]>;
   /** By partition, the first offset appended at or after the time; the end when there is none. */
   offsetsAt(topic: string, timeMs: number): Promise<readonly number[]>;

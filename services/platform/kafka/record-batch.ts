@@ -1,0 +1,209 @@
+/**
+ * Record batches (format 2) as the broker sends them, turned into records: read-committed, from a given offset on.
+ * Done here and not by kafkajs because its reader gets stuck on batches that compaction or aborts left empty, takes a
+ * key of four zero bytes for an abort marker, and spends most of its time on 64-bit number objects.
+ * Source: https://kafka.apache.org/documentation/#recordbatch
+ */
+import { gunzipSync } from 'node:zlib';
+import { Invalid } from '../../core/errors.ts';
+import type { LogRecord, TopicPartition } from '../log/port.ts';
+
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+export interface RecordSet {
+  readonly records: LogRecord[];
+  /** One past the last offset covered, records or not; the given offset when nothing whole was there. */
+  readonly nextOffset: number;
+}
+
+const HEADER_BYTES = 61;
+const LENGTH_AT = 8;
+const LENGTH_END = 12;
+const CODECS: Readonly<Record<number, string>> = { 2: 'snappy', 3: 'lz4', 4: 'zstd' };
+/** A gzip batch that unpacks to more is refused rather than filling the memory. */
+const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
+const NO_HEADERS: LogRecord['headers'] = Object.freeze({});
+
+/**
+ * @param bytes whole batches and perhaps the beginning of one more, which is left for the next fetch.
+ * @throws Invalid `unsupported-codec`, `unsupported-format`, `not-append-time`, when the first batch is such a one; when
+ * a later one is, what precedes it is returned first.
+ */
+export function decodeRecordSet(
+  from: TopicPartition & { readonly offset: number },
+  bytes: Buffer,
+  aborted: readonly AbortedTransaction[],
+): RecordSet {
+  const records: LogRecord[] = [];
+  const transactions = new AbortedFilter(aborted);
+  let nextOffset = from.offset;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const end = at + LENGTH_END + bytes.readInt32BE(at + LENGTH_AT);
+    if (end > bytes.length) break;
+    const header = readHeader(bytes.subarray(at, end));
+    at = end;
+    if (header.lastOffset < from.offset) continue;
+    const refusal = refusalOf(header, from);
+    if (refusal !== null && nextOffset > from.offset) break;
+    if (refusal !== null) throw refusal;
+    if (transactions.isVisible(header)) readRecords(header, from.offset, records);
+    nextOffset = header.lastOffset + 1;
+  }
+  return { records, nextOffset };
+}
+
+interface BatchHeader {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly magic: number;
+  readonly codec: number;
+  readonly isLogAppendTime: boolean;
+  readonly isTransactional: boolean;
+  readonly isControl: boolean;
+  readonly maxTimestampMs: number;
+  readonly producerId: number;
+  readonly recordCount: number;
+  /** The records, perhaps packed. */
+  readonly body: Buffer;
+}
+
+function readHeader(batch: Buffer): BatchHeader {
+  const baseOffset = readInt64(batch, 0);
+  const attributes = batch.readInt16BE(21);
+  return {
+    baseOffset,
+    lastOffset: baseOffset + batch.readInt32BE(23),
+    magic: batch.readInt8(16),
+    codec: attributes & 0x07,
+    isLogAppendTime: (attributes & 0x08) !== 0,
+    isTransactional: (attributes & 0x10) !== 0,
+    isControl: (attributes & 0x20) !== 0,
+    maxTimestampMs: readInt64(batch, 35),
+    producerId: readInt64(batch, 43),
+    recordCount: batch.readInt32BE(57),
+    body: batch.subarray(HEADER_BYTES),
+  };
+}
+
+function refusalOf(header: BatchHeader, { topic, partition }: TopicPartition): Invalid | null {
+  const where = `${topic}/${partition} at offset ${header.baseOffset}`;
+  if (header.magic !== 2) {
+    return new Invalid('unsupported-format', `${where}: message format ${header.magic}, only 2 can be read`);
+  }
+  if (header.codec > 1) {
+    const codec = CODECS[header.codec] ?? String(header.codec);
+    return new Invalid('unsupported-codec', `${where}: compressed with ${codec}; produce with none or gzip`);
+  }
+  if (!header.isLogAppendTime && !header.isControl) {
+    const remedy = 'set message.timestamp.type=LogAppendTime on the topic';
+    return new Invalid('not-append-time', `${where}: times are the producer's, not the log's; ${remedy}`);
+  }
+  return null;
+}
+
+/** Hides the batches of aborted transactions, and all control batches. Same rule as Kafka's own consumer. */
+class AbortedFilter {
+  readonly #upcoming: AbortedTransaction[];
+  readonly #aborting = new Set<number>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#upcoming = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  isVisible({ isControl, isTransactional, producerId, lastOffset }: BatchHeader): boolean {
+    while (this.#upcoming.length > 0 && this.#upcoming[0]!.firstOffset <= lastOffset) {
+      this.#aborting.add(this.#upcoming.shift()!.producerId);
+    }
+    // A producer's transactions come one after the other, so any end marker ends the aborted one.
+    if (isControl) this.#aborting.delete(producerId);
+    return !isControl && !(isTransactional && this.#aborting.has(producerId));
+  }
+}
+
+function readRecords(header: BatchHeader, fromOffset: number, into: LogRecord[]): void {
+  const packed = header.codec === 1;
+  const bytes = packed ? gunzipSync(header.body, { maxOutputLength: UNPACKED_BYTES_MAX }) : header.body;
+  const input = new VarintReader(bytes);
+  for (let i = 0; i < header.recordCount; i++) {
+    const length = input.varint();
+    const end = input.at + length;
+    const offset = header.baseOffset + readOffsetDelta(input);
+    if (offset >= fromOffset) into.push(readRecord(input, offset, header.maxTimestampMs));
+    input.at = end;
+  }
+}
+
+function readOffsetDelta(input: VarintReader): number {
+  input.at += 1; // attributes, unused by Kafka
+  input.skipVarint(); // the producer's time; under LogAppendTime the batch's time holds for all its records
+  return input.varint();
+}
+
+function readRecord(input: VarintReader, offset: number, appendTimeMs: number): LogRecord {
+  const key = input.text();
+  const value = input.bytesOrNull();
+  const headerCount = input.varint();
+  return {
+    offset,
+    appendTimeMs,
+    key,
+    value,
+    headers: headerCount === 0 ? NO_HEADERS : readHeaders(input, headerCount),
+  };
+}
+
+/** The last one counts when a name comes twice. */
+function readHeaders(input: VarintReader, count: number): LogRecord['headers'] {
+  const entries: [string, string][] = [];
+  for (let i = 0; i < count; i++) entries.push([input.text() ?? '', input.text() ?? '']);
+  // fromEntries defines own properties, so that a header named `__proto__` is a header and nothing else.
+  return Object.fromEntries(entries);
+}
+
+class VarintReader {
+  readonly #bytes: Buffer;
+  at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Zigzag, 32 bits. */
+  varint(): number {
+    let value = 0;
+    let shift = 0;
+    let byte: number;
+    do {
+      byte = this.#bytes[this.at++]!;
+      value |= (byte & 0x7f) << shift;
+      shift += 7;
+    } while (byte >= 0x80);
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  skipVarint(): void {
+    while (this.#bytes[this.at++]! >= 0x80);
+  }
+
+  bytesOrNull(): Buffer | null {
+    const length = this.varint();
+    if (length < 0) return null;
+    this.at += length;
+    return this.#bytes.subarray(this.at - length, this.at);
+  }
+
+  text(): string | null {
+    const length = this.varint();
+    if (length < 0) return null;
+    this.at += length;
+    return this.#bytes.toString('utf8', this.at - length, this.at);
+  }
+}
+
+/** Offsets and times stay far below 2^53. */
+export function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4);
+}
