@@ -31,7 +31,7 @@ export const MODES = ['auto', 'docker', 'process'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface StackOptions {
-  /** The checkout; by default the one that this file is in. */
+  /** The checkout; by default CHECKOUT. */
   readonly root?: string;
   readonly mode?: Mode;
   readonly environment?: Environment;
@@ -58,6 +58,9 @@ export interface ServiceStatus {
 }
 
 type StartedServices = StackState['started'];
+
+/** The checkout that this file is in. */
+export const CHECKOUT = resolve(import.meta.dirname, '..', '..');
 
 const READY_MS_MAX = 120_000;
 const POLL_MS = 100;
@@ -127,7 +130,7 @@ interface Context {
 function contextOf(options: StackOptions): Context {
   const environment = options.environment ?? process.env;
   return {
-    root: resolve(options.root ?? join(import.meta.dirname, '..', '..')),
+    root: resolve(options.root ?? CHECKOUT),
     mode: options.mode ?? modeOf(environment),
     environment,
     ports: portsOf(environment),

@@ -56,11 +56,11 @@ export function portsUsed(name: ServiceName, ports: Ports): readonly number[] {
 }
 
 export function kafkaBuild(root: string): MavenBuild {
-  return mavenBuild(root, 'kafka', 'Kafka 4.1.0');
+  return mavenBuild(root, 'kafka', 'Kafka');
 }
 
 export function registryBuild(root: string): MavenBuild {
-  return mavenBuild(root, 'registry', 'Apicurio Registry 2.4.2');
+  return mavenBuild(root, 'registry', 'Apicurio Registry');
 }
 
 function mavenBuild(root: string, name: ServiceName, title: string): MavenBuild {

@@ -1,7 +1,9 @@
 /** Purpose: the command `npm run stack -- up | status | down`. Owns nothing; ensure.ts does the work. */
 import { Command, Option } from 'commander';
 import { CroupierError } from '../../services/core/errors.ts';
-import { ensureStack, MODES, type Mode, type ServiceStatus, stackStatus, stopStack } from './ensure.ts';
+import { CHECKOUT, ensureStack, MODES, type Mode, type ServiceStatus, stackStatus, stopStack } from './ensure.ts';
+import { buildTarget } from './maven.ts';
+import { kafkaBuild, registryBuild } from './programs.ts';
 import { standardErrorReporter } from './reporter.ts';
 
 const reporter = standardErrorReporter('stack');
@@ -32,6 +34,15 @@ program
     const variables = Object.entries(stack.variables);
     if (options.json) print(JSON.stringify({ addresses: stack.addresses, started: stack.started }));
     else print(variables.map(([name, value]) => `${options.env ? 'export ' : ''}${name}='${value}'`).join('\n'));
+  });
+
+program
+  .command('fetch')
+  .description('fetch ahead of time what local processes of Kafka and the registry need; prints where it is kept')
+  .action(async () => {
+    for (const build of [kafkaBuild(CHECKOUT), registryBuild(CHECKOUT)]) {
+      print(`${build.name}=${await buildTarget(build, reporter)}`);
+    }
   });
 
 program

@@ -6,12 +6,10 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ensureStack, stackStatus, stopStack } from '../../deploy/local/ensure.ts';
+import { CHECKOUT, ensureStack, stackStatus, stopStack } from '../../deploy/local/ensure.ts';
 import { probe } from '../../deploy/local/probe.ts';
 import { isRunning, startProcess, stopProcess } from '../../deploy/local/processes.ts';
 import { withLock, writeState } from '../../deploy/local/state.ts';
-
-const CHECKOUT = join(import.meta.dirname, '..', '..');
 
 let root: string;
 let servers: Server[];

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureStack, type Stack } from '../../deploy/local/ensure.ts';
+import { CHECKOUT, ensureStack, type Stack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
 import { CroupierError } from '../../services/core/errors.ts';
 import { type Summary, summarize, summaryLine } from './summary.ts';
@@ -23,8 +23,7 @@ See \`npm run stack -- --help\` for how to use your own.
   npm test -- -t 'learned once'      only tests with that in their name
 `;
 
-const ROOT = join(import.meta.dirname, '..', '..');
-const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+const VITEST = join(CHECKOUT, 'node_modules', 'vitest', 'vitest.mjs');
 
 const reporter = standardErrorReporter('test');
 const args = process.argv.slice(2);
@@ -44,7 +43,7 @@ if (args.includes('--help') || args.includes('-h')) {
 async function runTests(): Promise<Summary> {
   let stack: Stack | undefined;
   try {
-    if (await needsServices()) stack = await ensureStack({ root: ROOT, reporter });
+    if (await needsServices()) stack = await ensureStack({ reporter });
     if (interruption.signal.aborted) return { passed: 0, failed: 1 };
     return await runVitest(stack?.variables ?? {});
   } catch (error) {
@@ -86,7 +85,7 @@ async function needsServices(): Promise<boolean> {
 async function vitest(vitestArgs: readonly string[], variables: Readonly<Record<string, string>>) {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
   const child = spawn(process.execPath, [VITEST, ...vitestArgs], {
-    cwd: ROOT,
+    cwd: CHECKOUT,
     stdio: 'inherit',
     env: { ...process.env, ...variables },
   });

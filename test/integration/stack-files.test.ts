@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { composeSettings } from '../../deploy/local/compose.ts';
+import { CHECKOUT } from '../../deploy/local/ensure.ts';
+import { portsOf } from '../../deploy/local/services.ts';
+
+const read = (...path: string[]) => readFileSync(join(CHECKOUT, ...path), 'utf8');
+const compose = read('docker-compose.yml');
+
+describe('the stack runs the same thing in Docker and as local processes', () => {
+  it.each([
+    ['kafka', 'apache/kafka', /<kafka.version>(.+)<\/kafka.version>/],
+    ['registry', 'apicurio/apicurio-registry-mem', /<apicurio.version>(.+)<\/apicurio.version>/],
+  ])('%s in the release that its image has', (name, image, version) => {
+    const ofPom = version.exec(read('deploy', 'local', name, 'pom.xml'))?.[1];
+    const ofImage = new RegExp(`image: ${image}:(.+)`).exec(compose)?.[1];
+    expect(ofPom).toBeDefined();
+    expect(ofPom).toBe(ofImage);
+  });
+
+  it('on the same ports', () => {
+    const { kafka, registry, redis } = portsOf({});
+    for (const [variable, port] of Object.entries({ KAFKA: kafka, REGISTRY: registry, REDIS: redis })) {
+      expect(compose).toContain(`127.0.0.1:\${CROUPIER_STACK_${variable}_PORT:-${port}}:`);
+    }
+  });
+
+  it('with the settings that docker-compose.yml gives', async () => {
+    const { kafka, redis } = await composeSettings(CHECKOUT);
+    expect(kafka.environment).toMatchObject({
+      KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+      KAFKA_MESSAGE_MAX_BYTES: String(4 * 1024 * 1024),
+      KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+    });
+    expect(redis.command[0]).toBe('redis-server');
+  });
+});
+
+describe('every image that is fetched', () => {
+  it('is pinned to a release', () => {
+    const images = [...compose.matchAll(/^ +image: (\S+)$/gm)].map(([, image]) => image as string);
+    expect(images.length).toBeGreaterThan(4);
+    for (const image of images) expect(image).toMatch(/^(croupier:local|[a-z/-]+:v?\d+\.\d+\S*)$/);
+  });
+});
