@@ -32,7 +32,11 @@ export interface Policy {
   readonly contextual: boolean;
   readonly parameters: readonly ParameterSpec[];
 
-  /** Snapshot time. @throws Corrupt when the sums cannot be what the learner keeps (a Gram matrix not positive definite). */
+  /**
+   * Snapshot time.
+   * @throws Corrupt when the sums cannot be what the learner keeps (a Gram matrix not positive definite);
+   *   Invalid when a contextual policy meets an experiment without context.
+   */
   prepare(input: PolicyInput, parameters: ReadonlyMap<string, number>): PolicyState;
 
   /**
@@ -46,7 +50,7 @@ export interface ServingPolicy {
   /**
    * @param context encoded, length d; empty without context.
    * @param eligible arm indices, ascending, at least one.
-   * @returns one probability for each entry of `eligible`, Σ = 1 ± 1e-9.
+   * @returns a fresh vector, the caller's to change: one probability for each entry of `eligible`, Σ = 1 ± 1e-9.
    */
   probabilities(context: Float64Array, eligible: readonly number[]): Float64Array;
 

@@ -1,0 +1,46 @@
+/** Every policy there is, by kind, and the check of parameters that a definition gives. A new policy adds one line here. */
+import { Invalid } from '../errors.ts';
+import { betaTs } from './beta-ts.ts';
+import { epsilonGreedy } from './epsilon-greedy.ts';
+import { linUcb } from './linucb.ts';
+import type { ParameterSpec, Policy } from './policy.ts';
+import { ucb1 } from './ucb1.ts';
+
+const policies: readonly Policy[] = [betaTs, epsilonGreedy, linUcb, ucb1];
+
+/** In alphabetical order of kind. */
+export function allPolicies(): readonly Policy[] {
+  return policies;
+}
+
+/** @throws Invalid naming the kinds there are. */
+export function findPolicy(kind: string): Policy {
+  const policy = policies.find((candidate) => candidate.kind === kind);
+  if (policy !== undefined) return policy;
+  throw new Invalid(
+    'policy-unknown',
+    `policy ${kind} is unknown, allowed are ${policies.map((p) => p.kind).join(', ')}`,
+  );
+}
+
+/**
+ * @returns a value for each parameter of the policy, in the policy's order, defaults filled in.
+ * @throws Invalid naming the parameter, its value and what is allowed.
+ */
+export function validateParameters(policy: Policy, given: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  for (const name of given.keys()) {
+    if (policy.parameters.some((spec) => spec.name === name)) continue;
+    const known = policy.parameters.map((spec) => spec.name).join(', ');
+    throw new Invalid('policy-parameter', `policy ${policy.kind} has no parameter ${name}, it has ${known}`);
+  }
+  return new Map(policy.parameters.map((spec) => [spec.name, validated(policy, spec, given.get(spec.name))]));
+}
+
+function validated(policy: Policy, spec: ParameterSpec, given: number | undefined): number {
+  const value = given ?? spec.default;
+  if (value >= spec.min && value <= spec.max) return value;
+  throw new Invalid(
+    'policy-parameter',
+    `policy ${policy.kind}: ${spec.name} is ${value}, allowed ${spec.min} to ${spec.max}`,
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * UCB1 (Auer, Cesa-Bianchi & Fischer 2002): mean + α √(2 ln t / n), where n are the arm's decisions whose reward counts
+ * and t those of all arms. Untried arms come first and share evenly.
+ */
+import { N, SUM_R } from '../sums/layout.ts';
+import { pick, shareAmongBest } from './best.ts';
+import type { Policy } from './policy.ts';
+import { block, parameter } from './state.ts';
+
+export const ucb1: Policy = {
+  kind: 'ucb1',
+  doc: 'The greatest upper confidence bound of the mean reward. Deterministic between two snapshots.',
+  contextual: false,
+  parameters: [{ name: 'alpha', default: 1, min: 0, max: 100, doc: 'Width of the confidence bound.' }],
+
+  prepare(input) {
+    const n = Float64Array.from(input.sums, (sums) => sums[N]!);
+    const means = Float64Array.from(input.sums, (sums) => (sums[N]! > 0 ? sums[SUM_R]! / sums[N]! : 0));
+    return new Map([
+      ['n', n],
+      ['mean', means],
+    ]);
+  },
+
+  serve(state, parameters) {
+    const n = block(state, 'n');
+    const alpha = parameter(parameters, 'alpha');
+    const total = n.reduce((sum, count) => sum + count, 0);
+    const bounds = block(state, 'mean').map((mean, arm) =>
+      n[arm]! > 0 ? mean + alpha * Math.sqrt((2 * Math.log(Math.max(total, 1))) / n[arm]!) : Number.POSITIVE_INFINITY,
+    );
+    return {
+      probabilities: (_context, eligible) => shareAmongBest(pick(bounds, eligible)),
+      scores: (_context, eligible) => pick(bounds, eligible),
+    };
+  },
+};
