@@ -18,6 +18,11 @@ export const REFUSALS = {
   'unknown-reason': 'The decision was dealt for a reason that this version does not know.',
   contradictory:
     'Parts of the record contradict each other: a name twice, lengths that differ, sums not in normal form.',
+  'unknown-experiment': 'No experiment of that id is defined.',
+  'unknown-experiment-version': 'The decision was appended before the version of the experiment that it names.',
+  'unknown-arm': 'The experiment has no such arm at the version that the decision names.',
+  slots: 'The experiment deals another number of slots.',
+  'feature-dimension': "The number of features is not that of the experiment's context.",
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -78,9 +78,9 @@ export function optionsFor<S extends Specs>(command: Command, config: Config<S>)
   return command;
 }
 
-/** Text as it is, 1 to 4,000 characters. */
+/** Text as it is. */
 export function text(): z.ZodType<string, string> {
-  return z.string().min(1).max(4_000).describe('text');
+  return z.string().min(1).max(4_000).describe('text of 1 to 4000 characters');
 }
 
 /** @returns a list split at commas; at least one entry, none empty. */

@@ -1,0 +1,136 @@
+/** One plausible value of each kind of record. */
+import type { ParametersSnapshot } from '../../../services/core/deciding/snapshot.ts';
+import type {
+  ArmId,
+  Decision,
+  DecisionId,
+  ExperimentId,
+  Reward,
+  RewardId,
+  UnitId,
+} from '../../../services/core/events.ts';
+import type { Experiment } from '../../../services/core/experiment.ts';
+import { zeroCounts } from '../../../services/core/learning/counts.ts';
+import type { Tally } from '../../../services/core/learning/tally.ts';
+import { ExactVector } from '../../../services/core/sums/exact.ts';
+
+export const NOON_MS = Date.UTC(2024, 1, 29, 12);
+export const a1 = 'A1' as ArmId;
+export const a2 = 'A2' as ArmId;
+export const coupon = 'coupon' as ExperimentId;
+
+export const decision: Decision = {
+  decisionId: '018f-1' as DecisionId,
+  experimentId: coupon,
+  experimentVersion: 3,
+  unitId: 'ünit/1' as UnitId,
+  slots: [{ armId: a1, propensity: 0.1 }],
+  reason: 'bandit',
+  policy: 'beta-ts',
+  snapshotVersion: 2 ** 40,
+  features: [1, -0.5, 2 ** -16, -16],
+  decidedAtMs: NOON_MS,
+};
+
+export const reward: Reward = {
+  rewardId: 'r1' as RewardId,
+  revision: 2,
+  unitId: 'u1' as UnitId,
+  metric: 'ltv',
+  value: 1 / 3,
+  occurredAtMs: NOON_MS,
+  decisionId: '018f-1' as DecisionId,
+  experimentId: null,
+};
+
+export const experiment: Experiment = {
+  id: coupon,
+  version: 2,
+  state: 'active',
+  arms: [
+    { id: a1, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
+    { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map() },
+  ],
+  policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
+  floor: 0.01,
+  fallbackArmId: a1,
+  context: [
+    { kind: 'boolean', name: 'is_high_value' },
+    { kind: 'category', name: 'region', values: ['CN', 'US'] },
+    { kind: 'number', name: 'age', mean: 40, scale: 15 },
+  ],
+  reward: {
+    metric: 'ltv',
+    fold: 'last',
+    min: 0,
+    max: 250,
+    costAttribute: 'cost',
+    missing: { mode: 'impute', value: 0 },
+  },
+  attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
+  cohortMs: 86_400_000,
+  appliedAtMs: [NOON_MS],
+};
+
+export function vector(...cells: number[]): ExactVector {
+  const sums = new ExactVector(cells.length);
+  const lo = sums.beginRound();
+  cells.forEach((cell, index) => {
+    lo[index]! += cell;
+  });
+  sums.normalize();
+  return sums;
+}
+
+const cut = {
+  partition: 3,
+  partitions: 7,
+  offsets: { decisions: 10, rewards: 2 ** 40 },
+  clocks: { decisions: NOON_MS, rewards: 0 },
+};
+
+export const sumsTally = {
+  ...cut,
+  kind: 'sums',
+  experimentId: coupon,
+  cohort: 19_782,
+  sums: new Map([
+    [a1, vector(1, -2, 2 ** 40)],
+    [a2, vector(2 ** 39, 0, 5)],
+  ]),
+} satisfies Tally;
+
+export const progressTally = {
+  ...cut,
+  kind: 'progress',
+  counts: { ...zeroCounts(), decisionsIn: 4, decisionsJoined: 4 },
+} satisfies Tally;
+
+export const snapshot: ParametersSnapshot = {
+  experimentId: coupon,
+  experimentVersion: 2,
+  version: 12,
+  digest: 'ab'.repeat(32),
+  clockMs: NOON_MS,
+  offsets: [
+    { partition: 0, decisions: 5, rewards: 0 },
+    { partition: 2, decisions: 6, rewards: 1 },
+  ],
+  arms: [
+    { armId: a1, pulls: 7, n: 6.5, sumR: 0.1 + 0.2, sumRR: 0.25 },
+    { armId: a2, pulls: 0, n: 0, sumR: 0, sumRR: 0 },
+  ],
+  policies: [
+    {
+      kind: 'beta-ts',
+      parameters: new Map([
+        ['priorAlpha', 1],
+        ['priorBeta', 2],
+      ]),
+      state: new Map([
+        ['alpha', Float64Array.of(1, Math.PI)],
+        ['beta', Float64Array.of(2, -0.5)],
+      ]),
+    },
+  ],
+};
