@@ -73,8 +73,8 @@ export class TopicFollower {
 
   async stop(): Promise<void> {
     this.stopping = true;
-    await this.running;
     await this.reader?.close();
+    await this.running;
     this.rejectWaiters(new Unavailable('stopped', `no longer following ${this.options.topic}`));
   }
 

@@ -40,6 +40,7 @@ export interface LogReader {
    * Partitions take fair turns. Calls do not overlap.
    */
   poll(options: { readonly maxRecords: number; readonly waitMsMax: number }): Promise<readonly RecordBatch[]>;
+  /** A poll under way ends at once, with nothing. */
   close(): Promise<void>;
 }
 

@@ -1,0 +1,92 @@
+/** What a learner can be told. */
+
+import { choice, defineConfig, duration, flag, integer, text, type Values } from '../platform/config.ts';
+import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
+import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
+import { LOG_LEVELS } from '../platform/logging.ts';
+
+const DAY_MS = 86_400_000;
+
+export const LEARNER_CONFIG = defineConfig({
+  ...CONNECTION_OPTIONS,
+  ...JOIN_OPTIONS,
+  group: {
+    env: 'CROUPIER_LEARNER_GROUP',
+    type: text(),
+    default: 'croupier-learner',
+    doc: 'Consumer group: learners of one group share the partitions',
+  },
+  data: {
+    env: 'CROUPIER_LEARNER_DATA',
+    type: text(),
+    default: '.croupier/learner',
+    unit: 'folder',
+    doc: 'Where the join stores are kept; a cache, rebuilt from the log when it is lost',
+  },
+  ephemeral: {
+    env: 'CROUPIER_LEARNER_EPHEMERAL',
+    type: flag(),
+    default: 'false',
+    doc: 'Whether to begin without the join stores of an earlier run',
+  },
+  storeCacheBytes: {
+    env: 'CROUPIER_LEARNER_STORE_CACHE_BYTES',
+    type: integer({ min: 1_000_000, max: 64_000_000_000 }),
+    default: '64000000',
+    unit: 'bytes',
+    doc: 'Block cache of each join store',
+  },
+  storeWriteBufferBytes: {
+    env: 'CROUPIER_LEARNER_STORE_WRITE_BUFFER_BYTES',
+    type: integer({ min: 1_000_000, max: 4_000_000_000 }),
+    default: '32000000',
+    unit: 'bytes',
+    doc: 'Write buffer of each join store',
+  },
+  commitInterval: {
+    env: 'CROUPIER_LEARNER_COMMIT_INTERVAL',
+    type: duration({ minMs: 1, maxMs: 60_000 }),
+    default: '200ms',
+    doc: 'How often what was learned is committed and published as tallies',
+  },
+  publishInterval: {
+    env: 'CROUPIER_LEARNER_PUBLISH_INTERVAL',
+    type: duration({ minMs: 1, maxMs: 60_000 }),
+    default: '200ms',
+    doc: 'How often a changed experiment gets a new snapshot',
+  },
+  sessionTimeout: {
+    env: 'CROUPIER_LEARNER_SESSION_TIMEOUT',
+    type: duration({ minMs: 6_000, maxMs: DAY_MS }),
+    default: '10s',
+    doc: 'After this long without a sign of life a learner loses its partitions',
+  },
+  pollRecordsMax: {
+    env: 'CROUPIER_LEARNER_POLL_RECORDS_MAX',
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: '5000',
+    unit: 'records',
+    doc: 'Records taken from the log at once',
+  },
+  host: {
+    env: 'CROUPIER_LEARNER_HOST',
+    type: text(),
+    default: '127.0.0.1',
+    doc: 'Address for /health, /ready and /metrics',
+  },
+  port: {
+    env: 'CROUPIER_LEARNER_PORT',
+    type: integer({ min: 0, max: 65_535 }),
+    default: '8081',
+    doc: 'Port for /health, /ready and /metrics; 0 takes any free one',
+  },
+  stopTimeout: {
+    env: 'CROUPIER_LEARNER_STOP_TIMEOUT',
+    type: duration({ minMs: 100, maxMs: 600_000 }),
+    default: '20s',
+    doc: 'How long a stop may take before the process exits all the same',
+  },
+  logLevel: { env: 'CROUPIER_LOG_LEVEL', type: choice(...LOG_LEVELS), default: 'info', doc: 'Least severe log line' },
+});
+
+export type LearnerValues = Values<(typeof LEARNER_CONFIG)['specs']>;

@@ -1,0 +1,33 @@
+/**
+ * The join's limits as options: the same for every learner and replay of one installation, since what is learned
+ * depends on them.
+ */
+import type { JoinLimits } from '../../core/join/group.ts';
+import { duration, type Values } from '../config.ts';
+
+const YEAR_MS = 365 * 86_400_000;
+
+export const JOIN_OPTIONS = {
+  joinWindow: {
+    env: 'CROUPIER_JOIN_WINDOW',
+    type: duration({ minMs: 1, maxMs: YEAR_MS }),
+    default: '30d',
+    doc: 'Longest attribution window that an experiment may declare',
+  },
+  joinGrace: {
+    env: 'CROUPIER_JOIN_GRACE',
+    type: duration({ minMs: 0, maxMs: YEAR_MS }),
+    default: '1d',
+    doc: 'How much later than the window a reward may reach the log',
+  },
+  joinEarlyGrace: {
+    env: 'CROUPIER_JOIN_EARLY_GRACE',
+    type: duration({ minMs: 0, maxMs: YEAR_MS }),
+    default: '1d',
+    doc: 'How much earlier than its decision a reward may reach the log',
+  },
+} as const;
+
+export function joinLimits(values: Values<typeof JOIN_OPTIONS>): JoinLimits {
+  return { windowMs: values.joinWindow, graceMs: values.joinGrace, earlyGraceMs: values.joinEarlyGrace };
+}
