@@ -1,0 +1,56 @@
+/**
+ * The next version of a definition, out of the one that stands and the one that is wanted.
+ * Not here: how the two are read and written, and what happens when two people change one at once.
+ */
+import { type Arm, assertCompatibleChange, type Experiment } from './experiment.ts';
+
+/**
+ * Arms that are not wanted any more are retired, never removed; new ones come after all others.
+ * @param standing with the append time of its own version; `undefined` for a new experiment.
+ * @param wanted as if it were a first version.
+ * @returns `null` when nothing would change.
+ * @throws Invalid `experiment-change` when the kept sums would change their meaning.
+ */
+export function nextDefinition(standing: Experiment | undefined, wanted: Experiment): Experiment | null {
+  if (standing === undefined) return wanted;
+  const version = standing.version + 1;
+  const next = { ...wanted, version, arms: mergedArms(standing, wanted, version), appliedAtMs: standing.appliedAtMs };
+  assertCompatibleChange(standing, next);
+  return sameMeaning(standing, next) ? null : next;
+}
+
+/** @returns `null` when it is deleted already. */
+export function deletedDefinition(standing: Experiment): Experiment | null {
+  return standing.state === 'deleted' ? null : { ...restated(standing), state: 'deleted' };
+}
+
+/** The same definition as one more version. */
+export function restated(standing: Experiment): Experiment {
+  return { ...standing, version: standing.version + 1 };
+}
+
+function mergedArms(standing: Experiment, wanted: Experiment, version: number): readonly Arm[] {
+  const wantedById = new Map(wanted.arms.map((arm) => [arm.id, arm]));
+  const kept = standing.arms.map((arm): Arm => {
+    const change = wantedById.get(arm.id);
+    return change === undefined ? { ...arm, state: 'retired' } : { ...change, sinceVersion: arm.sinceVersion };
+  });
+  const known = new Set(standing.arms.map((arm) => arm.id));
+  const added = wanted.arms.filter((arm) => !known.has(arm.id)).map((arm) => ({ ...arm, sinceVersion: version }));
+  return [...kept, ...added];
+}
+
+function sameMeaning(a: Experiment, b: Experiment): boolean {
+  return meaningOf(a) === meaningOf(b);
+}
+
+function meaningOf({ version: _, appliedAtMs: __, ...meaning }: Experiment): string {
+  return JSON.stringify(meaning, (_key, value: unknown) =>
+    value instanceof Map ? [...value].sort(([a], [b]) => (a < b ? -1 : 1)) : sorted(value),
+  );
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { Invalid } from '../../../services/core/errors.ts';
+import type { ArmId } from '../../../services/core/events.ts';
+import type { Arm, Experiment } from '../../../services/core/experiment.ts';
+import { deletedDefinition, nextDefinition } from '../../../services/core/experiment-change.ts';
+import { experiment } from '../../support/core.ts';
+
+const standing = experiment({ arms: arms('A', 'B'), appliedAtMs: [5] });
+
+function arms(...ids: string[]): Arm[] {
+  return ids.map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() }));
+}
+
+function wanted(overrides: Partial<Experiment>): Experiment {
+  return experiment({ appliedAtMs: [], ...overrides });
+}
+
+test('what is the same already makes no new version, whatever the order of its keys', () => {
+  expect(nextDefinition(standing, wanted({ arms: arms('A', 'B') }))).toBeNull();
+  const { floor, ...rest } = wanted({ arms: arms('B', 'A') });
+  expect(nextDefinition(standing, { floor, ...rest })).toBeNull();
+  expect(nextDefinition(standing, wanted({ arms: arms('A', 'B'), floor: 0.1 }))).toMatchObject({ version: 2 });
+});
+
+test('an arm left out is retired, a new one comes last and says since when', () => {
+  const next = nextDefinition(standing, wanted({ arms: arms('C', 'B'), fallbackArmId: 'B' as ArmId }))!;
+  expect(next.arms.map(({ id, state, sinceVersion }) => `${id} ${state} ${sinceVersion}`)).toEqual([
+    'A retired 1',
+    'B active 1',
+    'C active 2',
+  ]);
+  expect(next.appliedAtMs).toEqual([5]);
+});
+
+test('a retired arm comes back with the version that it was first defined in', () => {
+  const retired = nextDefinition(standing, wanted({ arms: arms('B'), fallbackArmId: 'B' as ArmId }))!;
+  const back = nextDefinition(retired, wanted({ arms: arms('A', 'B') }))!;
+  expect(back).toMatchObject({ version: 3, arms: [{ id: 'A', state: 'active', sinceVersion: 1 }, { id: 'B' }] });
+});
+
+test('a change that would give the sums another meaning is refused', () => {
+  expect(() => nextDefinition(standing, wanted({ arms: arms('A', 'B'), cohortMs: 51 }))).toThrow(Invalid);
+});
+
+test('a deletion is a version too, and a second one is none', () => {
+  const deleted = deletedDefinition(standing)!;
+  expect(deleted).toMatchObject({ version: 2, state: 'deleted' });
+  expect(deletedDefinition(deleted)).toBeNull();
+});
