@@ -102,7 +102,7 @@ export class KafkaAdmin implements LogAdmin {
       ...(sasl === undefined ? {} : { sasl }),
       connectionTimeout: 5_000,
       retry: { retries: 3, initialRetryTime: 100 },
-      logCreator: logCreator(logger, () => false),
+      logCreator: logCreator(logger),
     });
     const admin = client.admin();
     try {

@@ -103,7 +103,7 @@ export class Session {
 
   constructor({ brokers, clientId, ssl, sasl, logger }: KafkaOptions) {
     this.#cluster = new Cluster({
-      logger: kafkajsLogger(logger, () => this.#destroyed),
+      logger: kafkajsLogger(logger),
       socketFactory: this.#trackSockets(defaultSocketFactory()),
       brokers,
       clientId,
@@ -220,18 +220,16 @@ export class Session {
   }
 }
 
-/** kafkajs calls "error" what it then retries or hands to us; we decide, so for it a warning is the most. */
-export function logCreator(logger: KafkaLogger, isMuted: () => boolean): () => (entry: LogEntry) => void {
+/** What matters of it is thrown at us and reported by whoever called; what kafkajs says of it is for debugging. */
+export function logCreator(logger: KafkaLogger): () => (entry: LogEntry) => void {
   return () => (entry) => {
-    if (isMuted()) return;
     const { message, timestamp: _, logger: __, ...fields } = entry.log;
-    if (entry.level <= kafkajs.logLevel.WARN) logger.warn({ ...fields, kafkajs: entry.namespace }, message);
-    else logger.debug({ ...fields, kafkajs: entry.namespace }, message);
+    logger.debug({ ...fields, kafkajs: entry.namespace, level: entry.label }, message);
   };
 }
 
-function kafkajsLogger(logger: KafkaLogger, isMuted: () => boolean): Logger {
+function kafkajsLogger(logger: KafkaLogger): Logger {
   // Only its logger is wanted; no connection is made.
-  const client = new kafkajs.Kafka({ brokers: ['unused:0'], logCreator: logCreator(logger, isMuted) });
+  const client = new kafkajs.Kafka({ brokers: ['unused:0'], logCreator: logCreator(logger) });
   return client.logger();
 }

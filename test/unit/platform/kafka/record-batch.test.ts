@@ -1,0 +1,122 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { decodeRecordSet } from '../../../../services/platform/kafka/record-batch.ts';
+
+const FROM = { topic: 'decisions', partition: 3, offset: 0 };
+const GZIP = 1;
+const ZSTD = 4;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+describe('decoding a record set', () => {
+  test('all records of a batch carry the time at which the log appended it', () => {
+    const { records, nextOffset } = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
+    expect(records.map(({ offset, key, appendTimeMs }) => [offset, key, appendTimeMs])).toEqual([
+      [0, 'a', 1_700_000_000_123],
+      [1, 'b', 1_700_000_000_123],
+    ]);
+    expect(nextOffset).toBe(2);
+  });
+
+  test('offsets beyond 32 bits are exact', () => {
+    const baseOffset = 2 ** 40 + 3;
+    const { records } = decodeRecordSet({ ...FROM, offset: baseOffset }, batch({ baseOffset, keys: ['a', 'b'] }), []);
+    expect(records.map(({ offset }) => offset)).toEqual([baseOffset, baseOffset + 1]);
+  });
+
+  test('a gzip batch reads like a plain one', () => {
+    const plain = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
+    const packed = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'], attributes: GZIP }), []);
+    expect(packed).toEqual(plain);
+  });
+
+  test('records before the asked offset are left out', () => {
+    const set = decodeRecordSet({ ...FROM, offset: 1 }, batch({ baseOffset: 0, keys: ['a', 'b', 'c'] }), []);
+    expect(set.records.map(({ key }) => key)).toEqual(['b', 'c']);
+  });
+
+  test('a batch cut short by the size of the answer is left for the next fetch', () => {
+    const first = batch({ baseOffset: 0, keys: ['a'] });
+    const second = batch({ baseOffset: 1, keys: ['b'] });
+    for (let bytes = first.length; bytes < first.length + second.length; bytes++) {
+      const set = decodeRecordSet(FROM, Buffer.concat([first, second]).subarray(0, bytes), []);
+      expect([set.records.length, set.nextOffset]).toEqual([1, 1]);
+    }
+  });
+
+  test('a batch that compaction emptied moves the position on, as does a gap at its end', () => {
+    const emptied = batch({ baseOffset: 0, keys: [], lastOffsetDelta: 6 });
+    const thinned = batch({ baseOffset: 7, keys: ['a'], lastOffsetDelta: 2 });
+    expect(decodeRecordSet(FROM, emptied, [])).toEqual({ records: [], nextOffset: 7 });
+    expect(decodeRecordSet(FROM, Buffer.concat([emptied, thinned]), []).nextOffset).toBe(10);
+  });
+
+  test('aborted records are hidden, also when transactions of several producers interleave', () => {
+    const transactional = (baseOffset: number, producerId: number, key: string): Buffer =>
+      batch({ baseOffset, producerId, keys: [key], attributes: TRANSACTIONAL });
+    const end = (baseOffset: number, producerId: number): Buffer =>
+      batch({ baseOffset, producerId, keys: ['\0\0\0\0'], attributes: TRANSACTIONAL | CONTROL });
+    const bytes = Buffer.concat([
+      transactional(0, 7, 'aborted'),
+      transactional(1, 8, 'committed'),
+      // To kafkajs a key of four zero bytes is an abort marker, and what follows would show.
+      transactional(2, 7, '\0\0\0\0'),
+      transactional(3, 7, 'aborted too'),
+      end(4, 7),
+      transactional(5, 7, 'the next transaction'),
+      end(6, 7),
+      end(7, 8),
+    ]);
+    const { records, nextOffset } = decodeRecordSet(FROM, bytes, [{ producerId: 7, firstOffset: 0 }]);
+    expect(records.map(({ key }) => key)).toEqual(['committed', 'the next transaction']);
+    expect(nextOffset).toBe(8);
+  });
+
+  test('a codec that cannot be read is refused by name, after what precedes it was read', () => {
+    const good = batch({ baseOffset: 0, keys: ['a'] });
+    const bad = batch({ baseOffset: 1, keys: ['b'], attributes: ZSTD });
+    expect(decodeRecordSet(FROM, Buffer.concat([good, bad]), [])).toMatchObject({ nextOffset: 1 });
+    const decode = () => decodeRecordSet({ ...FROM, offset: 1 }, bad, []);
+    expect(decode).toThrow('decisions/3 at offset 1: compressed with zstd; produce with none or gzip');
+  });
+
+  test("a topic that keeps the producer's times is refused", () => {
+    const decode = () => decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a'], isLogAppendTime: false }), []);
+    expect(decode).toThrow(/message\.timestamp\.type=LogAppendTime/);
+  });
+});
+
+function batch(options: {
+  readonly baseOffset: number;
+  readonly keys: readonly string[];
+  readonly attributes?: number;
+  readonly lastOffsetDelta?: number;
+  readonly producerId?: number;
+  readonly isLogAppendTime?: boolean;
+}): Buffer {
+  const { baseOffset, keys, attributes = 0, producerId = -1, isLogAppendTime = true } = options;
+  const records = Buffer.concat(keys.map(record));
+  const body = (attributes & 0x07) === GZIP ? gzipSync(records) : records;
+  const header = Buffer.alloc(61);
+  header.writeBigInt64BE(BigInt(baseOffset), 0);
+  header.writeInt32BE(61 - 12 + body.length, 8);
+  header.writeInt8(2, 16);
+  header.writeInt16BE(attributes | (isLogAppendTime ? LOG_APPEND_TIME : 0), 21);
+  header.writeInt32BE(options.lastOffsetDelta ?? keys.length - 1, 23);
+  header.writeBigInt64BE(1_600_000_000_000n, 27);
+  header.writeBigInt64BE(1_700_000_000_123n, 35);
+  header.writeBigInt64BE(BigInt(producerId), 43);
+  header.writeInt32BE(keys.length, 57);
+  return Buffer.concat([header, body]);
+}
+
+/** Short enough for every length and delta to be one zigzag byte; the time delta takes two. */
+function record(key: string, index: number): Buffer {
+  const body = Buffer.concat([
+    Buffer.from([0, 0x80, 0x01, index * 2, key.length * 2]),
+    Buffer.from(key),
+    Buffer.from([2, 0x2a, 0]),
+  ]);
+  return Buffer.concat([Buffer.from([body.length * 2]), body]);
+}
