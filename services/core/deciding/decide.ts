@@ -5,7 +5,7 @@
 import { uniform53 } from '../allocation/hash.ts';
 import { type ContextValue, encodeContext } from '../context.ts';
 import { assert, Invalid } from '../errors.ts';
-import type { Decision, DecisionId, UnitId } from '../events.ts';
+import type { Decision, DecisionId, ExperimentId, UnitId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import type { ServingPolicy } from '../policies/policy.ts';
 import type { ServedExperiment } from './served.ts';
@@ -45,29 +45,59 @@ export interface DecisionOutcome {
  * @throws Invalid `experiment-deleted`, `algorithm-unknown`, `arm-unknown`, `arm-retired`, `arms-none`, `context`.
  */
 export function decide(served: ServedExperiment, request: DecideRequest, stamp: DecisionStamp): DecisionOutcome {
-  const { experiment, snapshot } = served;
+  const { experiment } = served;
   if (experiment.state === 'deleted') {
     throw new Invalid('experiment-deleted', `experiment ${experiment.id} is deleted`);
   }
   const kind = policyKind(experiment, request.algorithm);
   const allowed = eligibleArms(experiment, request.eligibleArmIds);
   const { features, clipped } = encodeContext(experiment.context, request.context);
-  const policy = served.policies.get(kind);
-  const eligible = snapshot === null ? [] : allowed.filter((arm) => arm < snapshot.armCount);
-
-  if (snapshot === null || policy === undefined || eligible.length === 0) {
+  const drawn = drawArm(served, { kind, unitId: request.unitId, features, allowed });
+  if (drawn === null) {
     const armIndex = fallbackArm(experiment, allowed);
     const probabilities = Float64Array.of(1);
     const decision = record(served, request, stamp, { kind, features, armIndex, propensity: 1, reason: 'fallback' });
     return { decision, armIndex, eligible: [armIndex], probabilities, draw: null, clipped };
   }
-  const probabilities = flooredProbabilities(policy, features, eligible, experiment.floor);
-  const draw = uniform53(`${experiment.id}/${snapshot.version}/${kind}`, request.unitId);
-  const drawn = sample(probabilities, draw);
-  const armIndex = eligible[drawn]!;
-  const propensity = probabilities[drawn]!;
+  const { armIndex, propensity, eligible, probabilities, draw } = drawn;
   const decision = record(served, request, stamp, { kind, features, armIndex, propensity, reason: 'bandit' });
   return { decision, armIndex, eligible, probabilities, draw, clipped };
+}
+
+export interface DrawRequest {
+  readonly kind: string;
+  readonly unitId: UnitId;
+  /** Encoded context. */
+  readonly features: Float64Array;
+  /** Indices of arms that may be dealt, ascending. */
+  readonly allowed: readonly number[];
+}
+
+export interface DrawnArm {
+  readonly armIndex: number;
+  /** The entry of `probabilities` that was drawn. */
+  readonly propensity: number;
+  readonly eligible: readonly number[];
+  readonly probabilities: Float64Array;
+  /** In [0, 1). */
+  readonly draw: number;
+}
+
+/** @returns `null` when there is no snapshot with that policy and one of those arms. */
+export function drawArm({ experiment, snapshot, policies }: ServedExperiment, request: DrawRequest): DrawnArm | null {
+  const { kind, unitId, features, allowed } = request;
+  const policy = policies.get(kind);
+  const eligible = snapshot === null ? [] : allowed.filter((arm) => arm < snapshot.armCount);
+  if (snapshot === null || policy === undefined || eligible.length === 0) return null;
+  const probabilities = flooredProbabilities(policy, features, eligible, experiment.floor);
+  const draw = unitDraw(experiment.id, snapshot.version, kind, unitId);
+  const at = sample(probabilities, draw);
+  return { armIndex: eligible[at]!, propensity: probabilities[at]!, eligible, probabilities, draw };
+}
+
+/** In [0, 1): a unit's own for one snapshot and algorithm. */
+export function unitDraw(experimentId: ExperimentId, snapshotVersion: number, kind: string, unitId: UnitId): number {
+  return uniform53(`${experimentId}/${snapshotVersion}/${kind}`, unitId);
 }
 
 /** The policy's probabilities, mixed with `floor` spread evenly over the eligible arms, Σ = 1 ± 1e-12. */
@@ -114,8 +144,8 @@ function policyKind(experiment: Experiment, algorithm: string | null): string {
   );
 }
 
-/** @returns indices, ascending, at least one. */
-function eligibleArms(experiment: Experiment, armIds: readonly string[] | null): readonly number[] {
+/** @returns indices, ascending, at least one. @throws Invalid `arm-unknown`, `arm-retired`, `arms-none`. */
+export function eligibleArms(experiment: Experiment, armIds: readonly string[] | null): readonly number[] {
   const asked = armIds === null ? null : new Set(armIds);
   const eligible: number[] = [];
   for (let index = 0; index < experiment.arms.length; index++) {
