@@ -134,7 +134,8 @@ export function sample(probabilities: Float64Array, draw: number): number {
   return last;
 }
 
-function policyKind(experiment: Experiment, algorithm: string | null): string {
+/** @param algorithm `null` for the first. @throws Invalid `algorithm-unknown`. */
+export function policyKind(experiment: Experiment, algorithm: string | null): string {
   const kinds = experiment.policies.map((spec) => spec.kind);
   const kind = algorithm ?? kinds[0];
   if (kind !== undefined && kinds.includes(kind)) return kind;
