@@ -48,7 +48,7 @@ export function checkSampleRatio(
     z: standardised(count - expected[arm]!, variance[arm]!),
   }));
   const tails = arms.flatMap(({ z }) => (z === null ? [] : [normalTwoSidedTail(z)]));
-  const pValue = Math.min(1, tails.length * tails.reduce((least, tail) => Math.min(least, tail), 1));
+  const pValue = tails.reduce((least, tail) => Math.min(least, tail * tails.length), 1);
   return { status: pValue < significance ? 'mismatch' : 'as-logged', arms, pValue };
 }
 

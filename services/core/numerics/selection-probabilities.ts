@@ -8,7 +8,7 @@
  * one density. It ends where ∏F no longer matters. O(K · nodes), memory O(K).
  */
 import { assert } from '../errors.ts';
-import { INTEGRAL_TO_RIGHT, NODE_COUNT, NODES, WEIGHTS } from './gauss-legendre.ts';
+import * as rule from './gauss-legendre.ts';
 
 /** K posteriors of one family, on an axis where each density is analytic and unimodal. */
 export interface PosteriorFamily {
@@ -23,6 +23,9 @@ export interface PosteriorFamily {
   /** Writes the densities of one arm at the panel's points to `into`, from `at` on. */
   densities(arm: number, into: Float64Array, at: number): void;
 }
+
+// Own names: the inner loops must not reach through a module's namespace, where a loader makes them do so.
+const { INTEGRAL_TO_RIGHT, NODE_COUNT, NODES, WEIGHTS } = rule;
 
 const NEGLIGIBLE = 1e-20;
 
