@@ -46,6 +46,19 @@ export function describeReading(underTest: LogUnderTest): void {
       });
     });
 
+    test('an answer to what was asked before a seek is not taken for an answer to what is asked after it', async () => {
+      const topic = await createTopic(log());
+      await appendKeys(log(), topic, 0, ['a', 'b', 'c']);
+      await withReader(log(), async (reader) => {
+        reader.assign([{ topic, partition: 0, offset: 3 }]);
+        expect(await reader.poll({ maxRecords: 10, waitMsMax: 20 })).toEqual([]);
+        // A broker is still being asked for offset 3.
+        reader.seek({ topic, partition: 0, offset: 0 });
+        await appendKeys(log(), topic, 0, ['d']);
+        expect(await take(reader, 4)).toEqual(['0:a', '0:b', '0:c', '0:d']);
+      });
+    });
+
     test('a poll gives no more records than asked for, and a partition no more than one batch', async () => {
       const topic = await createTopic(log(), { partitions: 3 });
       for (const partition of [0, 1, 2]) await appendKeys(log(), topic, partition, numbered(30));
