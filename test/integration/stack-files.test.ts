@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { composeSettings } from '../../deploy/local/compose.ts';
@@ -42,5 +42,25 @@ describe('every image that is fetched', () => {
     const images = [...compose.matchAll(/^ +image: (\S+)$/gm)].map(([, image]) => image as string);
     expect(images.length).toBeGreaterThan(4);
     for (const image of images) expect(image).toMatch(/^(croupier:local|[a-z/-]+:v?\d+\.\d+\S*)$/);
+  });
+});
+
+describe('what is deployed speaks of what the services have', () => {
+  const sources = globSync('services/**/*.ts', { cwd: CHECKOUT }).map((file) => read(file));
+  const inSources = (text: string) => sources.some((source) => source.includes(`'${text}'`));
+
+  it('every metric on the dashboard is one that a service registers', () => {
+    const metrics = read('deploy', 'grafana', 'dashboards', 'croupier.json').match(/\b(mab|croupier)_[a-z_]+/g) ?? [];
+    const names = new Set(metrics.map((metric) => metric.replace(/_(bucket|sum|count)$/, '')));
+    expect(names.size).toBeGreaterThan(4);
+    expect([...names].filter((name) => !inSources(name))).toEqual([]);
+  });
+
+  it('every variable that a container is given is one that a service reads', () => {
+    const given = `${compose}${read('deploy', 'kubernetes', 'config.yaml')}`;
+    const variables = new Set([...given.matchAll(/^ +([A-Z_]+): /gm)].map(([, name]) => name as string));
+    const ours = [...variables].filter((name) => /^CROUPIER_|^KAFKA_BROKERS$|_URL$/.test(name));
+    expect(ours.length).toBeGreaterThan(4);
+    expect(ours.filter((name) => !inSources(name))).toEqual([]);
   });
 });
