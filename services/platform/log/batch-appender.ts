@@ -105,8 +105,10 @@ export class BatchAppender {
   }
 
   private async flush(): Promise<void> {
-    await this.route();
-    while (this.draining.size > 0) await Promise.all(this.draining.values());
+    while (!this.giveUp.signal.aborted && (this.incoming.length > 0 || this.draining.size > 0)) {
+      await this.route();
+      await Promise.all(this.draining.values());
+    }
   }
 
   private route(): Promise<void> {
@@ -127,10 +129,17 @@ export class BatchAppender {
     }
     this.incoming = [];
     for (const [partition, queue] of this.queues) {
-      if (queue.length === 0 || this.draining.has(partition)) continue;
-      const done = this.drain(partition, queue).finally(() => this.draining.delete(partition));
-      this.draining.set(partition, done);
+      if (queue.length > 0 && !this.draining.has(partition)) this.startDraining(partition, queue);
     }
+  }
+
+  private startDraining(partition: number, queue: Queued[]): void {
+    const done = this.drain(partition, queue).finally(() => {
+      this.draining.delete(partition);
+      // What was routed between the last look at the queue and here.
+      if (queue.length > 0 && !this.giveUp.signal.aborted) this.startDraining(partition, queue);
+    });
+    this.draining.set(partition, done);
   }
 
   /** Asks until the log answers. @returns `null` when given up. */
