@@ -1,0 +1,158 @@
+/**
+ * `croupier explain DECISION`: finds a logged decision, the definition and the snapshot that it was made from, and
+ * makes it again.
+ */
+
+import { unitDraw } from '../../core/deciding/decide.ts';
+import { type ExplainedArm, type Explanation, explainLogged } from '../../core/deciding/explain.ts';
+import { serve } from '../../core/deciding/served.ts';
+import type { ArmStatistics, ParametersSnapshot } from '../../core/deciding/snapshot.ts';
+import { Invalid } from '../../core/errors.ts';
+import type { Decision } from '../../core/events.ts';
+import type { Experiment } from '../../core/experiment.ts';
+import { unknownExperiment } from '../../platform/experiment-store.ts';
+import { type Cell, renderTable } from '../../platform/table.ts';
+import { namedContext } from '../context-text.ts';
+import { type Found, findDecision, findSnapshot } from '../find.ts';
+import type { Answer, Installation, TextSink } from '../ports.ts';
+import { openStore } from './experiments.ts';
+
+export interface ExplainOptions {
+  readonly decisionId: string;
+  /** Look for it from here on by the log's time; `null` for about the time that its id carries. */
+  readonly sinceMs: number | null;
+  /** As the request had them; `null` for all active arms. */
+  readonly eligibleArmIds: readonly string[] | null;
+}
+
+interface Explained {
+  readonly found: Found;
+  readonly definition: Experiment;
+  /** Whether the definition is of the version that the decision names. */
+  readonly definitionExact: boolean;
+  /** `null` when it is not there any more. */
+  readonly snapshot: ParametersSnapshot | null;
+  /** `null` when it cannot be made again, or was no draw. */
+  readonly explanation: Explanation | null;
+  /** Whether arm and propensity came out to the bit; `null` without an explanation. */
+  readonly agrees: boolean | null;
+}
+
+/** Fails when the decision, made again, comes out otherwise. @throws Invalid `decision-unknown`; Unavailable. */
+export async function explainDecision(
+  installation: Installation,
+  stderr: TextSink,
+  options: ExplainOptions,
+): Promise<Answer> {
+  const codecs = await installation.codecs();
+  const found = await findDecision(installation, codecs, options);
+  const { decision } = found;
+  const { newest, versions } = await (await openStore(installation, stderr)).read();
+  const standing = newest.get(decision.experimentId);
+  if (standing === undefined) throw unknownExperiment(decision.experimentId, [...newest.keys()]);
+  const exact = versions.find(({ id, version }) => id === standing.id && version === decision.experimentVersion);
+  const snapshot = decision.snapshotVersion === 0 ? null : await findSnapshot(installation, codecs, decision);
+  const definition = exact ?? standing;
+  const explanation =
+    snapshot === null ? null : explainLogged(serve(definition, snapshot), decision, options.eligibleArmIds);
+  const agrees = explanation === null ? null : sameOutcome(decision, explanation);
+  const explained = { found, definition, definitionExact: exact !== undefined, snapshot, explanation, agrees };
+  return { data: explainedData(explained), text: explainedText(explained), failed: agrees === false };
+}
+
+function sameOutcome({ slots }: Decision, { arms }: Explanation): boolean {
+  const dealt = arms.find((arm) => arm.dealt);
+  return slots.length === 1 && dealt?.armId === slots[0]!.armId && dealt.probability === slots[0]!.propensity;
+}
+
+function explainedData({ found, definition, definitionExact, snapshot, explanation, agrees }: Explained): unknown {
+  const { decision } = found;
+  return {
+    ...found,
+    definition: { version: definition.version, exact: definitionExact, floor: definition.floor },
+    snapshot: snapshot && { version: snapshot.version, digest: snapshot.digest, clockMs: snapshot.clockMs },
+    context: namedContext(definition.context, decision.features),
+    draw: drawOf(decision),
+    arms: explanation?.arms.map((arm) => ({ ...arm, statistics: snapshot!.arms[arm.armIndex] })) ?? null,
+    agrees,
+  };
+}
+
+function explainedText(explained: Explained): string {
+  const { found, definition, snapshot, explanation } = explained;
+  const { decision } = found;
+  const context = namedContext(definition.context, decision.features);
+  const facts = renderTable(['decision', decision.decisionId], factRows(explained));
+  const features = context.map(({ name, value, encoded }): Cell[] => [name, String(value), encoded.join(' ')]);
+  return [
+    facts,
+    ...(features.length === 0 ? [] : [renderTable(['context', 'value', 'encoded'], features)]),
+    ...(explanation === null ? [] : [armsTable(explanation.arms, snapshot!.arms)]),
+    verdict(explained),
+  ].join('\n');
+}
+
+function factRows({ found, definition, definitionExact, snapshot }: Explained): Cell[][] {
+  const { decision, topic, partition, offset, appendTimeMs } = found;
+  const draw = drawOf(decision);
+  return [
+    ['experiment', `${decision.experimentId}, version ${decision.experimentVersion}`],
+    ...(definitionExact ? [] : [['definition', `that version is gone from the log; shown is ${definition.version}`]]),
+    ['unit', decision.unitId],
+    ['decided', new Date(decision.decidedAtMs).toISOString()],
+    ['on the log', `${topic}/${partition} offset ${offset}, appended ${new Date(appendTimeMs).toISOString()}`],
+    ['reason', decision.reason],
+    ['policy', decision.policy],
+    ['snapshot', snapshotText(decision, snapshot)],
+    ...(draw === null ? [] : [['draw', String(draw)]]),
+    ...decision.slots.map(({ armId, propensity }): Cell[] => ['dealt', `${armId} with propensity ${propensity}`]),
+  ];
+}
+
+function snapshotText({ snapshotVersion }: Decision, snapshot: ParametersSnapshot | null): string {
+  if (snapshotVersion === 0) return 'none';
+  if (snapshot === null) return `version ${snapshotVersion}, gone from the log: newer ones took its place`;
+  return `version ${snapshotVersion}, built from definition ${snapshot.experimentVersion}, digest ${snapshot.digest}`;
+}
+
+function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatistics[]): string {
+  const rows = arms.map(({ armId, armIndex, score, probability, cumulative, dealt }): Cell[] => {
+    const { pulls, n, sumR } = statistics[armIndex]!;
+    const mean = n === 0 ? '-' : (sumR / n).toPrecision(6);
+    return [
+      armId,
+      pulls,
+      n,
+      mean,
+      score?.toPrecision(6) ?? '-',
+      String(probability),
+      cumulative.toFixed(6),
+      dealt ? 'dealt' : '',
+    ];
+  });
+  return renderTable(['arm', 'pulls', 'counted', 'mean', 'score', 'probability', 'cumulative', ''], rows);
+}
+
+function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
+  const { reason, snapshotVersion } = found.decision;
+  if (reason !== 'bandit') return `It was not drawn: the reason is ${reason}.`;
+  if (agrees === true) return 'Made again, arm and propensity are the logged ones to the bit.';
+  if (snapshot === null) return `Snapshot ${snapshotVersion} is gone, so it cannot be made again; the draw still can.`;
+  const version = definitionExact ? '' : 'the definition is another version; ';
+  return (
+    `Made again it comes out otherwise: ${version}if the request named which arms were eligible, ` +
+    'give them with --eligible, as the log does not keep them.'
+  );
+}
+
+/** Needs no snapshot: `null` when nothing was drawn. */
+function drawOf({ experimentId, snapshotVersion, policy, unitId, reason }: Decision): number | null {
+  return reason === 'bandit' ? unitDraw(experimentId, snapshotVersion, policy, unitId) : null;
+}
+
+/** @throws Invalid `since`. */
+export function parseSince(text: string): number {
+  const timeMs = Date.parse(text);
+  if (!Number.isNaN(timeMs)) return timeMs;
+  throw new Invalid('since', `--since ${JSON.stringify(text)}, allowed is a time such as 2026-01-31T12:00:00Z`);
+}

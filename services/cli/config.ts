@@ -1,0 +1,17 @@
+/** The command line's options that have a name in the environment too. Not here: what single commands take. */
+import { defineConfig, text, type Values } from '../platform/config.ts';
+import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
+
+const OPTIONS = {
+  ...CONNECTION_OPTIONS,
+  decider: {
+    env: 'CROUPIER_DECIDER_URL',
+    type: text(),
+    default: 'http://127.0.0.1:8080',
+    unit: 'url',
+    doc: "The decider's HTTP interface, for decide, reward and stats",
+  },
+} as const;
+
+export const CLI_CONFIG = defineConfig(OPTIONS);
+export type CliValues = Values<typeof OPTIONS>;

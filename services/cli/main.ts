@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** The `croupier` command: gives the commands Kafka, the registry, the file system and this process. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { createCodecs } from '../contracts/codec.ts';
+import { topicNames } from '../contracts/keys.ts';
+import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { KafkaLog } from '../platform/kafka/log.ts';
+import { createLogger } from '../platform/logging.ts';
+import { registerAll } from '../platform/registry/register.ts';
+import { openRegistrySource } from '../platform/registry/source.ts';
+import type { CliValues } from './config.ts';
+import type { Installation } from './ports.ts';
+import { runCli } from './program.ts';
+
+function connect(values: CliValues, { verbose }: { readonly verbose: boolean }): Installation {
+  const logger = createLogger({ name: 'cli', level: verbose ? 'debug' : 'silent' });
+  const topics = topicNames(values.prefix ?? '');
+  const registry = registryOptions(values);
+  const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-cli', logger }));
+  return {
+    log,
+    topics,
+    codecs: async () => createCodecs(await openRegistrySource(registry, topics), topics),
+    registerSchemas: () => registerAll(registry, topics),
+    close: () => log.close(),
+  };
+}
+
+function replay(args: readonly string[]): Promise<number> {
+  const main = fileURLToPath(new URL('../replay/main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, ...args], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  fetch,
+  version,
+  readFile: (path) => readFile(path, 'utf8'),
+  connect,
+  replay,
+});

@@ -1,0 +1,47 @@
+/** What the commands need of the world; main.ts gives the real one, tests an embedded one. */
+import type { Codecs } from '../contracts/codec.ts';
+import type { TopicNames } from '../contracts/keys.ts';
+import type { Log } from '../platform/log/port.ts';
+import type { CliValues } from './config.ts';
+
+/** One installation of Croupier. Nothing is connected to before it is used. */
+export interface Installation {
+  readonly log: Log;
+  readonly topics: TopicNames;
+  /** @throws Invalid `schema-not-registered`; Unavailable. */
+  codecs(): Promise<Codecs>;
+  /** Puts this version's schemas where producers and consumers find them; harmless to repeat. */
+  registerSchemas(): Promise<readonly RegisteredSchema[]>;
+  close(): Promise<void>;
+}
+
+export interface RegisteredSchema {
+  readonly subject: string;
+  readonly id: number;
+  readonly compatibility: string;
+}
+
+export interface CliPorts {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly fetch: typeof fetch;
+  readonly version: string;
+  readFile(path: string): Promise<string>;
+  /** @throws Invalid `config`. */
+  connect(values: CliValues, options: { readonly verbose: boolean }): Installation;
+  /** Runs the replay service with these arguments. @returns its exit code. */
+  replay(args: readonly string[]): Promise<number>;
+}
+
+export interface TextSink {
+  write(text: string): unknown;
+}
+
+/** What a command has to say, for machines and for people. */
+export interface Answer {
+  readonly data: unknown;
+  readonly text: string;
+  /** A check said no: exit code 1. */
+  readonly failed?: boolean;
+}

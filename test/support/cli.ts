@@ -1,0 +1,67 @@
+/** The command line on an embedded log: runs commands and keeps what they print. */
+
+import type { CliPorts } from '../../services/cli/ports.ts';
+import { runCli } from '../../services/cli/program.ts';
+import { createCodecs } from '../../services/contracts/codec.ts';
+import { topicNames } from '../../services/contracts/keys.ts';
+import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
+import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CliWorld {
+  readonly clock = { nowMs: Date.UTC(2026, 0, 1) };
+  readonly log = new EmbeddedLog({ folder: null, now: () => this.clock.nowMs });
+  readonly topics = topicNames();
+  readonly codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
+  readonly files = new Map<string, string>();
+  /** By method and path; requests to anything else fail as a refused connection does. */
+  readonly answers = new Map<string, (body: unknown) => { readonly status?: number; readonly body: unknown }>();
+  readonly replays: (readonly string[])[] = [];
+  /** What the terminal would have in its environment. */
+  environment: Record<string, string> = {};
+
+  async run(...args: string[]): Promise<Ran> {
+    let stdout = '';
+    let stderr = '';
+    const ports: CliPorts = {
+      environment: this.environment,
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      fetch: (url, init) => this.answer(new URL(String(url)), init),
+      version: '0.0.0-test',
+      readFile: async (path) => this.files.get(path) ?? Promise.reject(new Error('no such file')),
+      connect: () => ({
+        log: this.log,
+        topics: this.topics,
+        codecs: async () => this.codecs,
+        registerSchemas: async () => [{ subject: 'decisions-value', id: 1, compatibility: 'BACKWARD_TRANSITIVE' }],
+        close: async () => {},
+      }),
+      replay: async (given) => {
+        this.replays.push(given);
+        return 3;
+      },
+    };
+    const code = await runCli(args, ports);
+    return { code, stdout, stderr };
+  }
+
+  /** @returns the answer of a command that must do well, as JSON. */
+  async json<T = Record<string, unknown>>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.run(...args, '--json');
+    if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  private async answer(url: URL, init: RequestInit = {}): Promise<Response> {
+    const answer = this.answers.get(`${init.method} ${url.pathname}${url.search}`);
+    if (answer === undefined) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
+    const { status = 200, body } = answer(typeof init.body === 'string' ? JSON.parse(init.body) : null);
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
+  }
+}
