@@ -17,15 +17,18 @@ export interface TopicNames {
   readonly deadLetters: string;
 }
 
-/** @param prefix before every name, such as `staging.`; empty for none. */
-export function topicNames(prefix = ''): TopicNames {
+/**
+ * @param prefix before every name, such as `staging.`; empty for none.
+ * @param namespace before what a learner writes, so that several can learn from the same inputs; empty for the live one.
+ */
+export function topicNames(prefix = '', namespace = ''): TopicNames {
   return {
     experiments: `${prefix}experiments`,
     decisions: `${prefix}decisions`,
     rewards: `${prefix}rewards`,
-    tallies: `${prefix}tallies`,
-    snapshots: `${prefix}snapshots`,
-    deadLetters: `${prefix}dead-letters`,
+    tallies: `${prefix}${namespace}tallies`,
+    snapshots: `${prefix}${namespace}snapshots`,
+    deadLetters: `${prefix}${namespace}dead-letters`,
   };
 }
 

@@ -16,6 +16,12 @@ export const LEARNER_CONFIG = defineConfig({
     default: 'croupier-learner',
     doc: 'Consumer group: learners of one group share the partitions',
   },
+  namespace: {
+    env: 'CROUPIER_NAMESPACE',
+    type: text(),
+    default: null,
+    doc: 'Text before the names of the topics that it writes, such as shadow.; lets a second learner learn from the same inputs',
+  },
   data: {
     env: 'CROUPIER_LEARNER_DATA',
     type: text(),

@@ -41,7 +41,7 @@ await command.parseAsync();
 async function run(values: LearnerValues): Promise<void> {
   const logger = createLogger({ name: 'learner', level: values.logLevel });
   logger.info(LEARNER_CONFIG.redacted(values), 'starting');
-  const topics = topicNames(values.prefix ?? '');
+  const topics = topicNames(values.prefix ?? '', values.namespace ?? '');
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-learner', logger }));
   const lifecycle = new Lifecycle({ logger, stopMsMax: values.stopTimeout, process });
   lifecycle.started('log', () => log.close());

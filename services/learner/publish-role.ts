@@ -33,6 +33,7 @@ export class PublishRole {
   }
 
   async start(): Promise<void> {
+    this.membership.ended.catch((error: unknown) => this.options.failed(error));
     await this.membership.join({
       groupId: this.options.groupId,
       topic: this.options.topics.tallies,

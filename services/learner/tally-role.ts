@@ -73,6 +73,7 @@ export class TallyRole {
 
   async start(): Promise<void> {
     const counts = await this.partitionCounts();
+    this.membership.ended.catch((error: unknown) => this.options.observer.failed(error));
     await this.membership.join({
       groupId: this.options.groupId,
       topic: this.options.topics.decisions,

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ExperimentId } from '../../services/core/events.ts';
 import { unaccounted } from '../../services/core/learning/counts.ts';
+import { severable } from '../../services/platform/embedded/severable.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import type { Store } from '../../services/platform/store/port.ts';
 import { decision, experiment, reward, T0 } from '../support/core.ts';
-import { type Event, severable, World } from '../support/world.ts';
+import { type Event, World } from '../support/world.ts';
 
 const COUPON = 'coupon' as ExperimentId;
 

@@ -4,12 +4,16 @@
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
 import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
-import { Fenced } from '../../services/core/errors.ts';
 import type { Decision, ExperimentId, PerStream, Reward } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
-import { type Counts, addCounts, zeroCounts } from '../../services/core/learning/counts.ts';
-import { type Learner, type LearnerObserver, type LearnerSettings, startLearner } from '../../services/learner/learner.ts';
+import { addCounts, type Counts, zeroCounts } from '../../services/core/learning/counts.ts';
+import {
+  type Learner,
+  type LearnerObserver,
+  type LearnerSettings,
+  startLearner,
+} from '../../services/learner/learner.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
 import { partitionOf } from '../../services/platform/log/partitioner.ts';
@@ -20,7 +24,10 @@ import type { Store } from '../../services/platform/store/port.ts';
 import { type Replayed, replay } from '../../services/replay/replay.ts';
 import { LIMITS, T0 } from './core.ts';
 
-export type Event = { readonly decision: Decision } | { readonly reward: Reward } | { readonly bytes: Buffer; readonly key: string; readonly topic: 'decisions' | 'rewards' };
+export type Event =
+  | { readonly decision: Decision }
+  | { readonly reward: Reward }
+  | { readonly bytes: Buffer; readonly key: string; readonly topic: 'decisions' | 'rewards' };
 
 export const SETTINGS: LearnerSettings = {
   groupId: 'learners',
@@ -71,18 +78,23 @@ export class World {
         const value = this.codecs.decision.encode(event.decision);
         await this.append(this.topics.decisions, { key: event.decision.unitId, value });
       } else if ('reward' in event) {
-        await this.append(this.topics.rewards, { key: event.reward.unitId, value: this.codecs.reward.encode(event.reward) });
+        await this.append(this.topics.rewards, {
+          key: event.reward.unitId,
+          value: this.codecs.reward.encode(event.reward),
+        });
       } else await this.append(this.topics[event.topic], { key: event.key, value: event.bytes });
     }
   }
 
   /** @returns a learner on this log, perhaps through another view of it. */
-  async learner(options: {
-    log?: Log;
-    openStore?: (partition: number) => Promise<Store>;
-    settings?: Partial<LearnerSettings>;
-    observer?: Partial<LearnerObserver>;
-  } = {}): Promise<Learner> {
+  async learner(
+    options: {
+      log?: Log;
+      openStore?: (partition: number) => Promise<Store>;
+      settings?: Partial<LearnerSettings>;
+      observer?: Partial<LearnerObserver>;
+    } = {},
+  ): Promise<Learner> {
     return startLearner({
       log: options.log ?? this.log,
       topics: this.topics,
@@ -131,7 +143,8 @@ export class World {
   async snapshots(experimentId: ExperimentId): Promise<ParametersSnapshot[]> {
     const snapshots: ParametersSnapshot[] = [];
     for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.snapshots))) {
-      for (const { key, value } of records) if (key === experimentId) snapshots.push(this.codecs.snapshot.decode(value!));
+      for (const { key, value } of records)
+        if (key === experimentId) snapshots.push(this.codecs.snapshot.decode(value!));
     }
     return snapshots;
   }
@@ -187,38 +200,6 @@ function topicSpecs(topics: TopicNames, partitions: number): TopicSpec[] {
     spec(topics.snapshots, 2, 'compact'),
     spec(topics.deadLetters, 1, 'delete'),
   ];
-}
-
-/** A view of a log that can be cut off, as a crash cuts off a process: from then on nothing gets through. */
-export function severable(log: Log): { log: Log; sever(): void } {
-  let severed = false;
-  const guard = <T extends object>(target: T): T =>
-    new Proxy(target, {
-      get(object, name) {
-        const member = Reflect.get(object, name, object) as unknown;
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          if (severed && name !== 'close' && name !== 'leave') throw new Fenced('severed', 'cut off');
-          return Reflect.apply(member, object, args) as unknown;
-        };
-      },
-    });
-  return {
-    log: guardLog(log, guard),
-    sever() {
-      severed = true;
-    },
-  };
-}
-
-function guardLog(log: Log, guard: <T extends object>(target: T) => T): Log {
-  return {
-    reader: () => guard(log.reader()),
-    writer: () => guard(log.writer()),
-    membership: () => guard(log.membership()),
-    admin: guard(log.admin),
-    close: () => log.close(),
-  };
 }
 
 function failingObserver(): LearnerObserver {
