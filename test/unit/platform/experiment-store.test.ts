@@ -113,6 +113,16 @@ test('who is overtaken writes again on top, so that what compaction keeps is wha
   expect(live).toMatchObject({ version: 3, floor: 0.1, appliedAtMs: [T0, T0 + 1, T0 + 3] });
 });
 
+test('who is overtaken by the very same change still writes on top, for the time when it was applied', async () => {
+  await storeOn().apply(wanted());
+  const overtaken = storeOn(withRival(() => storeOn().apply(wanted({ floor: 0.1 }))));
+  await overtaken.apply(wanted({ floor: 0.1 }));
+  const live = (await storeOn().read()).newest.get(ID);
+  log.compact(topics.experiments);
+  expect((await storeOn().read()).newest.get(ID)).toEqual(live);
+  expect(live).toMatchObject({ version: 3, appliedAtMs: [T0, T0 + 1, T0 + 3] });
+});
+
 test('who is overtaken by a change that rules out theirs restates the other and says why', async () => {
   const rival = () => storeOn().apply(wanted({ cohortMs: 60 }));
   const overtaken = storeOn(withRival(rival));
