@@ -3,6 +3,7 @@
  * Codes are added, never renamed. Not here: what is done with a refused record.
  */
 import { Invalid } from '../core/errors.ts';
+import { LEARNING_REFUSALS } from '../core/learning/refusals.ts';
 
 export const REFUSALS = {
   'bad-magic': 'The bytes are not in the Confluent wire format: a zero byte, then a schema id of four bytes.',
@@ -18,11 +19,10 @@ export const REFUSALS = {
   'unknown-reason': 'The decision was dealt for a reason that this version does not know.',
   contradictory:
     'Parts of the record contradict each other: a name twice, lengths that differ, sums not in normal form.',
-  'unknown-experiment': 'No experiment of that id is defined.',
-  'unknown-experiment-version': 'The decision was appended before the version of the experiment that it names.',
-  'unknown-arm': 'The experiment has no such arm at the version that the decision names.',
-  slots: 'The experiment deals another number of slots.',
-  'feature-dimension': "The number of features is not that of the experiment's context.",
+  'no-value': 'The record has no value: a tombstone, where every record is an event.',
+  'key-mismatch':
+    "The record's key is not the event's unit, so that it may stand in another partition than the unit's other events.",
+  ...LEARNING_REFUSALS,
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -12,7 +12,10 @@ export type UnitId = Branded<string, 'UnitId'>;
 export type DecisionId = Branded<string, 'DecisionId'>;
 export type RewardId = Branded<string, 'RewardId'>;
 
-/** Why this arm was dealt. Only `bandit` decisions were drawn from a policy's probabilities. */
+/**
+ * Why this arm was dealt. Only `bandit` decisions were drawn from a policy's probabilities; a `shadow` decision was never
+ * dealt, so it owns no reward and is not learned from.
+ */
 export const DECISION_REASONS = ['bandit', 'fallback', 'holdout', 'shadow', 'forced'] as const;
 export type DecisionReason = (typeof DECISION_REASONS)[number];
 

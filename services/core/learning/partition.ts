@@ -3,7 +3,6 @@
  * Live, restart, rebuild and replay run the same two. Owns offsets, log clocks, books and sums; the groups it works on
  * are lent to it by whoever keeps them.
  */
-import { Invalid } from '../errors.ts';
 import type { Decision, PerStream, Reward, Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import { contextDimension } from '../experiment.ts';
@@ -20,6 +19,7 @@ import {
 } from '../join/group.ts';
 import { quantizeFeature } from '../quantize.ts';
 import { addCounts, type Counts, zeroCounts } from './counts.ts';
+import { refuseToLearn } from './refusals.ts';
 import { PartitionSums, type SumDelta } from './sums.ts';
 
 /** What the pure functions may know besides the group. */
@@ -60,6 +60,8 @@ export class PartitionState {
 /** @throws Invalid when the decision can never be learned from: dead-letter it. */
 export function handleDecision(group: Group, decision: Decision, clockMs: number, rules: Rules): Change {
   const entry = decisionEntry(decision, clockMs, rules.experiments);
+  // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
+  if (decision.reason === 'shadow') return { group, deltas: [], counts: { decisionsIn: 1, decisionsExpired: 1 } };
   const after = addDecision(group, entry, rules.limits);
   if (after === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
   return difference(group, after, { decisionsIn: 1 }, rules);
@@ -155,23 +157,23 @@ function cohortOf(decision: DecisionEntry, experiments: Experiments): number {
 function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): DecisionEntry {
   const experiment = experiments.get(decision.experimentId);
   if (experiment === undefined) {
-    throw new Invalid('unknown-experiment', `decision ${decision.decisionId}: no experiment ${decision.experimentId}`);
+    refuseToLearn('unknown-experiment', `decision ${decision.decisionId}: no experiment ${decision.experimentId}`);
   }
   assertVersionApplied(decision, clockMs, experiment);
   const [slot, ...others] = decision.slots;
   if (slot === undefined || others.length > 0) {
-    throw new Invalid('slots', `decision ${decision.decisionId}: ${decision.slots.length} slots, allowed 1`);
+    refuseToLearn('slots', `decision ${decision.decisionId}: ${decision.slots.length} slots, allowed 1`);
   }
   const arm = experiment.arms.find((candidate) => candidate.id === slot.armId);
   if (arm === undefined || arm.sinceVersion > decision.experimentVersion) {
-    throw new Invalid(
+    refuseToLearn(
       'unknown-arm',
       `decision ${decision.decisionId}: experiment ${experiment.id} version ${decision.experimentVersion} has no arm ${slot.armId}`,
     );
   }
   const dimension = contextDimension(experiment.context);
   if (decision.features.length !== dimension) {
-    throw new Invalid(
+    refuseToLearn(
       'feature-dimension',
       `decision ${decision.decisionId}: ${decision.features.length} features, experiment ${experiment.id} declares ${dimension}`,
     );
@@ -190,7 +192,7 @@ function decisionEntry(decision: Decision, clockMs: number, experiments: Experim
 function assertVersionApplied(decision: Decision, clockMs: number, experiment: Experiment): void {
   const appliedAtMs = experiment.appliedAtMs[decision.experimentVersion - 1];
   if (appliedAtMs !== undefined && clockMs >= appliedAtMs) return;
-  throw new Invalid(
+  refuseToLearn(
     'unknown-experiment-version',
     `decision ${decision.decisionId}: appended before version ${decision.experimentVersion} of experiment ${experiment.id} was applied`,
   );

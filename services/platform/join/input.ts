@@ -4,6 +4,7 @@
  */
 import type { Codec } from '../../contracts/codec.ts';
 import type { TopicNames } from '../../contracts/keys.ts';
+import { refuse } from '../../contracts/refusals.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { Decision, Reward, Stream, UnitId } from '../../core/events.ts';
 import type { LogRecord, RecordBatch } from '../log/port.ts';
@@ -43,11 +44,11 @@ export async function parseBatch(batch: RecordBatch, stream: Stream, codecs: Inp
 }
 
 function parse<T extends { readonly unitId: UnitId }>(record: LogRecord, codec: Codec<T>): T {
-  if (record.value === null) throw new Invalid('no-value', 'the record has no value');
+  if (record.value === null) refuse('no-value', 'the record has no value');
   const event = codec.decode(record.value);
   if (record.key !== event.unitId) {
     // Another key may mean another partition, where the unit's other events are not.
-    throw new Invalid('key-mismatch', `the record's key is ${JSON.stringify(record.key)}, its unit ${event.unitId}`);
+    refuse('key-mismatch', `the record's key is ${JSON.stringify(record.key)}, its unit ${event.unitId}`);
   }
   return event;
 }
