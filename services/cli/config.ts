@@ -11,6 +11,13 @@ const OPTIONS = {
     unit: 'url',
     doc: "The decider's HTTP interface, for decide, reward and stats",
   },
+  deciderToken: {
+    env: 'CROUPIER_DECIDER_TOKEN',
+    type: text(),
+    default: null,
+    doc: 'Bearer token that the decider asks for',
+    secret: true,
+  },
 } as const;
 
 export const CLI_CONFIG = defineConfig(OPTIONS);

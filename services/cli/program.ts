@@ -73,7 +73,8 @@ class Session {
 
   async withDecider(command: Command, act: (decider: DeciderAddress) => Promise<Answer>): Promise<void> {
     const flags = command.optsWithGlobals<GlobalFlags>();
-    this.tell(flags, await act({ url: this.values(flags).decider, fetch: this.ports.fetch }));
+    const { decider: url, deciderToken: token } = this.values(flags);
+    this.tell(flags, await act({ url, token, fetch: this.ports.fetch }));
   }
 
   private values(flags: GlobalFlags): CliValues {
@@ -172,7 +173,7 @@ function addDecider(program: Command, session: Session): void {
     .requiredOption('--user <id>', 'who brought it')
     .requiredOption('--value <number>', 'in the units of the experiment', decimal)
     .option('--decision <id>', 'the decision that it belongs to')
-    .option('--arm <index>', 'the arm that it is for, by index or id')
+    .option('--arm <index>', 'the arm that it is for, by index or id; checked, the decision is what counts')
     .action(async (experiment: string, options: RewardOptions, command: Command) => {
       await session.withDecider(command, (decider) => reward(decider, experiment, options));
     });

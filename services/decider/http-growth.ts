@@ -22,8 +22,8 @@ const updateReward = z.strictObject({
   exp_id: z.string(),
   algorithm: z.string().nullish(),
   user_id: z.string(),
-  /** Index or id. Says what the caller believes; the decision says what was dealt. */
-  arm: z.union([z.int(), z.string()]),
+  /** Index or id. Says what the caller believes, if anything; the decision says what was dealt. */
+  arm: z.union([z.int(), z.string()]).nullish(),
   reward: z.number(),
   /** Taken and not used: what was known at the decision was logged with it. */
   context: context.nullish(),
@@ -71,7 +71,7 @@ async function update(decider: Decider, body: unknown): Promise<object> {
   const told = parse(updateReward, body);
   const experiment = decider.experiment(told.exp_id);
   policyKind(experiment, told.algorithm ?? null);
-  const armIndex = armIndexOf(experiment, told.arm);
+  const armIndex = told.arm === null || told.arm === undefined ? null : armIndexOf(experiment, told.arm);
   const reward = await decider.reward({
     rewardId: told.reward_id ?? null,
     revision: 0,
@@ -87,7 +87,7 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     exp_id: experiment.id,
     user_id: reward.unitId,
     updated_arm: armIndex,
-    strategy_id: experiment.arms[armIndex]!.id,
+    strategy_id: armIndex === null ? null : experiment.arms[armIndex]!.id,
     reward: reward.value,
     reward_id: reward.rewardId,
   };

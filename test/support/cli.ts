@@ -20,7 +20,10 @@ export class CliWorld {
   readonly codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
   readonly files = new Map<string, string>();
   /** By method and path; requests to anything else fail as a refused connection does. */
-  readonly answers = new Map<string, (body: unknown) => { readonly status?: number; readonly body: unknown }>();
+  readonly answers = new Map<
+    string,
+    (body: unknown, headers: Headers) => { readonly status?: number; readonly body: unknown }
+  >();
   readonly replays: (readonly string[])[] = [];
   /** What the terminal would have in its environment. */
   environment: Record<string, string> = {};
@@ -61,7 +64,10 @@ export class CliWorld {
   private async answer(url: URL, init: RequestInit = {}): Promise<Response> {
     const answer = this.answers.get(`${init.method} ${url.pathname}${url.search}`);
     if (answer === undefined) throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
-    const { status = 200, body } = answer(typeof init.body === 'string' ? JSON.parse(init.body) : null);
+    const { status = 200, body } = answer(
+      typeof init.body === 'string' ? JSON.parse(init.body) : null,
+      new Headers(init.headers),
+    );
     return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
   }
 }

@@ -8,6 +8,8 @@ const TIMEOUT_MS = 10_000;
 
 export interface DeciderAddress {
   readonly url: string;
+  /** `null` where everyone may ask. */
+  readonly token: string | null;
   readonly fetch: typeof fetch;
 }
 
@@ -25,7 +27,8 @@ export interface RewardOptions {
   readonly arm?: string;
 }
 
-const perArm = z.union([z.array(z.number().nullable()), z.record(z.string(), z.number().nullable())]);
+/** By arm in order of definition; `null` where nothing is known. */
+const perArm = z.array(z.number().nullable());
 
 const decided = z.looseObject({
   selected_arm: z.number(),
@@ -39,7 +42,7 @@ const statistics = z.looseObject({
   exp_id: z.string(),
   algorithm: z.string(),
   total_pulls: z.number(),
-  best_arm: z.union([z.string(), z.number()]).nullable(),
+  best_arm: z.number().nullable(),
   arm_counts: perArm,
   arm_values: perArm,
 });
@@ -89,13 +92,13 @@ export async function stats(
   });
   const data = await ask(decider, query.size === 0 ? 'stats' : `stats?${query}`);
   if (experiment === undefined) {
-    const all = read(
-      z.union([z.array(statistics), z.looseObject({ experiments: z.array(statistics) })]),
-      data,
-      'stats',
-    );
-    const list = Array.isArray(all) ? all : all.experiments;
-    const rows = list.map((one) => [one.exp_id, one.algorithm, one.total_pulls, String(one.best_arm ?? 'none yet')]);
+    const { experiments } = read(z.looseObject({ experiments: z.array(statistics) }), data, 'stats');
+    const rows = experiments.map((one) => [
+      one.exp_id,
+      one.algorithm,
+      one.total_pulls,
+      String(one.best_arm ?? 'none yet'),
+    ]);
     return { data, text: renderTable(['experiment', 'algorithm', 'pulls', 'best arm'], rows) };
   }
   const { exp_id, algorithm: used, total_pulls, best_arm, arm_counts, arm_values } = read(statistics, data, 'stats');
@@ -127,20 +130,24 @@ function contextValue(text: string): boolean | number | string {
 }
 
 function armsTable(columns: Readonly<Record<string, z.output<typeof perArm> | undefined>>): string {
-  const given = Object.entries(columns).flatMap(([name, values]) =>
-    values === undefined ? [] : [[name, new Map(Object.entries(values))] as const],
-  );
-  const arms = new Set(given.flatMap(([, values]) => [...values.keys()]));
-  const rows = [...arms].map((arm): Cell[] => [arm, ...given.map(([, values]) => values.get(arm) ?? '-')]);
-  return renderTable(['arm', ...given.map(([name]) => name)], rows);
+  const given = Object.entries(columns).flatMap(([name, values]) => (values === undefined ? [] : [{ name, values }]));
+  const arms = Math.max(0, ...given.map(({ values }) => values.length));
+  const rows = Array.from({ length: arms }, (_, arm): Cell[] => [
+    arm,
+    ...given.map(({ values }) => values[arm] ?? '-'),
+  ]);
+  return renderTable(['arm', ...given.map(({ name }) => name)], rows);
 }
 
-async function ask({ url, fetch }: DeciderAddress, path: string, body?: object): Promise<unknown> {
+async function ask({ url, token, fetch }: DeciderAddress, path: string, body?: object): Promise<unknown> {
   const address = `${url.replace(/\/+$/, '')}/${path}`;
   const response = await answered(url, () =>
     fetch(address, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }),

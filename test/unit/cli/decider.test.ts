@@ -39,6 +39,18 @@ test('reward names the decision when it is given', async () => {
   expect(asked).toEqual({ exp_id: 'coupon', user_id: '42', reward: -1.5, decision_id: 'd-1', arm: 1 });
 });
 
+test('the token of the decider goes with every request', async () => {
+  const world = new CliWorld();
+  const seen: unknown[] = [];
+  world.answers.set('GET /stats', (_body, headers) => {
+    seen.push(headers.get('authorization'));
+    return { body: { experiments: [] } };
+  });
+  await world.run('stats', '--decider-token', 'hush');
+  await world.run('stats');
+  expect(seen).toEqual(['Bearer hush', null]);
+});
+
 test('stats shows one experiment arm by arm, or all', async () => {
   const world = new CliWorld();
   const one = {
@@ -50,7 +62,7 @@ test('stats shows one experiment arm by arm, or all', async () => {
     arm_values: [0.5, null],
   };
   world.answers.set('GET /stats?exp_id=coupon&algorithm=ucb1', () => ({ body: one }));
-  world.answers.set('GET /stats', () => ({ body: [one] }));
+  world.answers.set('GET /stats', () => ({ body: { experiments: [one] } }));
   expect((await world.run('stats', 'coupon', '--algorithm', 'ucb1')).stdout).toContain(
     'coupon by ucb1: 7 pulls, best arm 1',
   );
