@@ -15,7 +15,7 @@ export interface Ran {
 
 export class CliWorld {
   readonly clock = { nowMs: Date.UTC(2026, 0, 1) };
-  readonly log = new EmbeddedLog({ folder: null, now: () => this.clock.nowMs });
+  readonly log: EmbeddedLog;
   readonly topics = topicNames();
   readonly codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
   readonly files = new Map<string, string>();
@@ -25,8 +25,15 @@ export class CliWorld {
     (body: unknown, headers: Headers) => { readonly status?: number; readonly body: unknown }
   >();
   readonly replays: (readonly string[])[] = [];
+  /** Instead of `answers`: the real one, for a decider that runs. */
+  fetch: typeof fetch | null = null;
   /** What the terminal would have in its environment. */
   environment: Record<string, string> = {};
+
+  /** @param log an empty one of its own unless given. */
+  constructor(log?: EmbeddedLog) {
+    this.log = log ?? new EmbeddedLog({ folder: null, now: () => this.clock.nowMs });
+  }
 
   async run(...args: string[]): Promise<Ran> {
     let stdout = '';
@@ -35,7 +42,7 @@ export class CliWorld {
       environment: this.environment,
       stdout: { write: (text) => (stdout += text) },
       stderr: { write: (text) => (stderr += text) },
-      fetch: (url, init) => this.answer(new URL(String(url)), init),
+      fetch: this.fetch ?? ((url, init) => this.answer(new URL(String(url)), init)),
       version: '0.0.0-test',
       readFile: async (path) => this.files.get(path) ?? Promise.reject(new Error('no such file')),
       connect: () => ({

@@ -51,7 +51,7 @@ export async function explainDecision(
   const standing = newest.get(decision.experimentId);
   if (standing === undefined) throw unknownExperiment(decision.experimentId, [...newest.keys()]);
   const exact = versions.find(({ id, version }) => id === standing.id && version === decision.experimentVersion);
-  const snapshot = decision.snapshotVersion === 0 ? null : await findSnapshot(installation, codecs, decision);
+  const snapshot = hadSnapshot(decision) ? await findSnapshot(installation, codecs, decision) : null;
   const definition = exact ?? standing;
   const explanation =
     snapshot === null ? null : explainLogged(serve(definition, snapshot), decision, options.eligibleArmIds);
@@ -109,8 +109,14 @@ function factRows({ found, definition, definitionExact, snapshot }: Explained): 
   ];
 }
 
-function snapshotText({ snapshotVersion }: Decision, snapshot: ParametersSnapshot | null): string {
-  if (snapshotVersion === 0) return 'none';
+/** The first snapshot of an experiment, of its priors alone, is version 0 too. */
+function hadSnapshot({ reason, snapshotVersion }: Decision): boolean {
+  return reason === 'bandit' || snapshotVersion > 0;
+}
+
+function snapshotText(decision: Decision, snapshot: ParametersSnapshot | null): string {
+  const { snapshotVersion } = decision;
+  if (!hadSnapshot(decision)) return 'none';
   if (snapshot === null) return `version ${snapshotVersion}, gone from the log: newer ones took its place`;
   return `version ${snapshotVersion}, built from definition ${snapshot.experimentVersion}, digest ${snapshot.digest}`;
 }
