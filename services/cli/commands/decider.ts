@@ -139,6 +139,11 @@ function armsTable(columns: Readonly<Record<string, z.output<typeof perArm> | un
   return renderTable(['arm', ...given.map(({ name }) => name)], rows);
 }
 
+/** Values learned on the fixed-point grid differ from the true ones far to the right. */
+function shown(value: number | null | undefined): Cell {
+  return value === null || value === undefined ? '-' : Number(value.toPrecision(6));
+}
+
 async function ask({ url, token, fetch }: DeciderAddress, path: string, body?: object): Promise<unknown> {
   const address = `${url.replace(/\/+$/, '')}/${path}`;
   const response = await answered(url, () =>

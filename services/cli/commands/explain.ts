@@ -136,7 +136,7 @@ function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatis
       dealt ? 'dealt' : '',
     ];
   });
-  return renderTable(['arm', 'pulls', 'counted', 'mean', 'score', 'probability', 'cumulative', ''], rows);
+  return renderTable(['arm', 'pulls', 'counted', 'mean (0 to 1)', 'score', 'probability', 'cumulative', ''], rows);
 }
 
 function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
