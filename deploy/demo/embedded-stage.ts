@@ -75,6 +75,9 @@ class EmbeddedStage implements Stage {
           await openLevelStore({
             folder: join(data, String(partition)),
             cacheBytes: STORE_CACHE_BYTES,
+            onUnreadable: (error) => {
+              throw error;
+            },
             writeBufferBytes: STORE_CACHE_BYTES,
           }),
         ),

@@ -133,8 +133,13 @@ export function encodeHeader(header: StoreHeader): Buffer {
   return Buffer.from(JSON.stringify(header));
 }
 
-/** @returns `null` when the bytes are of another format. */
+/** @returns `null` when the bytes are of another format, or none at all. */
 export function decodeHeader(bytes: Buffer): StoreHeader | null {
-  const header = JSON.parse(bytes.toString()) as StoreHeader;
-  return header.format === FORMAT ? header : null;
+  try {
+    const header = JSON.parse(bytes.toString()) as StoreHeader;
+    return header.format === FORMAT ? header : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }

@@ -59,6 +59,7 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
     onDefined: (experiment) => publish.defined(experiment),
     onRefused: (error) => observer.definitionRefused(error),
     onUnavailable: (error) => observer.unavailable(error),
+    onFailed: (error) => observer.failed(error),
   });
   const [talliesPartitions, snapshotsPartitions] = await Promise.all([
     partitionCount(log, topics.tallies),

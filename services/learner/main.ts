@@ -67,6 +67,7 @@ async function run(values: LearnerValues): Promise<void> {
         folder: join(values.data, `${topics.decisions}-${partition}`),
         cacheBytes: values.storeCacheBytes,
         writeBufferBytes: values.storeWriteBufferBytes,
+        onUnreadable: (error) => logger.warn({ partition, err: error }, 'local store thrown away, rebuilding it'),
       }),
     nowMs: () => performance.now(),
     settings: {

@@ -12,8 +12,6 @@ export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' |
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
   readonly publishIntervalMs: number;
-  /** Nothing can be done here: the process should stop loudly. */
-  failed(error: unknown): void;
 }
 
 interface Running {

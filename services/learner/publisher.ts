@@ -28,6 +28,8 @@ export interface PublisherOptions {
   readonly snapshotsPartitions: number;
   readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
   readonly observer: PublisherObserver;
+  /** The tallies cannot be followed any more: the process should stop loudly. */
+  failed(error: unknown): void;
 }
 
 export interface PublisherObserver {
@@ -58,6 +60,7 @@ export class Publisher {
       partitions: [options.partition],
       onBatch: (batch) => this.merge(batch),
       onUnavailable: (error) => options.observer.unavailable(error),
+      onFailed: (error) => options.failed(error),
     });
   }
 
@@ -85,7 +88,7 @@ export class Publisher {
 
   /** Publishes a snapshot of each experiment that changed since the last call. @throws Unavailable. */
   async publish(): Promise<void> {
-    for (const experimentId of this.dirty) {
+    for (const experimentId of [...this.dirty]) {
       const experiment = this.options.experiments.get(experimentId);
       // Tallies of a definition not read yet: it stays dirty until the definition comes.
       if (experiment === undefined) continue;

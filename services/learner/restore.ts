@@ -4,7 +4,7 @@
  */
 import type { Codec } from '../contracts/codec.ts';
 import { Corrupt } from '../core/errors.ts';
-import type { PerStream } from '../core/events.ts';
+import { type PerStream, STREAMS } from '../core/events.ts';
 import { lowClock, rewardMemoryMs } from '../core/join/group.ts';
 import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
@@ -19,6 +19,17 @@ const EMPTY: PerStream = { decisions: 0, rewards: 0 };
 export interface PublishedTallies {
   readonly progress: ProgressTally | null;
   readonly sums: readonly CohortTally[];
+}
+
+/** @returns the offsets that some published tally reflects at most; zeros when there is none. */
+export function publishedReach({ progress, sums }: PublishedTallies): PerStream {
+  return [...(progress === null ? [] : [progress]), ...sums].reduce<PerStream>(
+    (reach, { offsets }) => ({
+      decisions: Math.max(reach.decisions, offsets.decisions),
+      rewards: Math.max(reach.rewards, offsets.rewards),
+    }),
+    EMPTY,
+  );
 }
 
 /** Reads the whole tallies topic. Of two tallies with one key the one with the larger offsets stands. */
@@ -48,26 +59,34 @@ export interface Restored {
   readonly from: 'store' | 'tallies' | 'log';
 }
 
+/**
+ * @param stop ends a long restoration; what was restored so far is thrown away.
+ * @throws what `stop` was aborted with; Corrupt when log and tallies contradict each other, or the store cannot be read.
+ */
 export async function restore(
   options: PartitionJoinOptions,
   input: InputReaderOptions,
   published: PublishedTallies,
+  stop: AbortSignal,
 ): Promise<Restored> {
-  const join = await PartitionJoin.open(options);
-  const { offsets } = join.state;
-  if (await isUsable(offsets, input)) return { join, reader: new InputReader(input, offsets), from: 'store' };
+  const stored = await PartitionJoin.open(options);
+  const { offsets } = stored.state;
+  if (await isUsable(offsets, input)) return { join: stored, reader: new InputReader(input, offsets), from: 'store' };
   await options.store.clear();
-  if (published.progress === null) {
-    if (published.sums.length > 0) {
-      throw new Corrupt(
-        'no-progress',
-        `partition ${options.partition} has tallies but no progress in ${input.topics.tallies}`,
-      );
-    }
-    const fresh = await PartitionJoin.open(options);
-    return { join: fresh, reader: new InputReader(input, EMPTY), from: 'log' };
+  const join = await PartitionJoin.open(options);
+  const { progress, sums } = published;
+  if (progress === null && sums.length === 0) return { join, reader: new InputReader(input, EMPTY), from: 'log' };
+  if (progress !== null) await assertKept(progress.offsets, input);
+  // Without a record of progress the very first publication was cut short: the ladder begins at the log's start.
+  const begin = progress ?? join.progress();
+  const reader = new InputReader(input, await refillFrom(options, input, begin));
+  try {
+    await restoreFromTallies(join, reader, { progress: begin, sums }, stop);
+  } catch (error) {
+    await reader.close();
+    throw error;
   }
-  return restoreFromTallies(options, input, { progress: published.progress, sums: published.sums });
+  return { join, reader, from: 'tallies' };
 }
 
 /** A store is usable when it holds something and the log still has all that follows. */
@@ -80,16 +99,28 @@ async function isUsable(offsets: PerStream, { log, topics, partition }: InputRea
   );
 }
 
+/** @throws Corrupt when the log has dropped records that nobody has learned from yet. */
+async function assertKept(offsets: PerStream, { log, topics, partition }: InputReaderOptions): Promise<void> {
+  for (const stream of STREAMS) {
+    const start = (await log.admin.offsets(topics[stream]))[partition]?.start ?? 0;
+    if (start <= offsets[stream]) continue;
+    throw new Corrupt(
+      'log-dropped',
+      `${topics[stream]}/${partition} begins at ${start}, but only what is before ${offsets[stream]} has been learned ` +
+        'from: retention is shorter than the learner was away',
+    );
+  }
+}
+
 async function restoreFromTallies(
-  options: PartitionJoinOptions,
-  input: InputReaderOptions,
+  join: PartitionJoin,
+  reader: InputReader,
   { progress, sums }: { readonly progress: ProgressTally; readonly sums: readonly CohortTally[] },
-): Promise<Restored> {
-  const join = await PartitionJoin.open(options);
+  stop: AbortSignal,
+): Promise<void> {
   for (const tally of sums) join.restore(tally);
   await join.adopt(sums);
-  const reader = new InputReader(input, await refillFrom(options, input, progress));
-  await fold(join, reader, progress.offsets, { counted: false, learned: () => false });
+  await fold(join, reader, progress.offsets, { counted: false, learned: () => false }, stop);
   join.resume(progress, progress.counts);
   // A stop between two publications leaves some tallies ahead of the progress record. Each rung of this ladder reads
   // exactly up to such a tally's cut, learning all but what that tally and those ahead of it already reflect.
@@ -99,9 +130,10 @@ async function restoreFromTallies(
     );
     const learned = ({ decision, cohort }: SumDelta) =>
       !ahead.has(tallyName({ experimentId: decision.experimentId, cohort }));
-    await fold(join, reader, cut, { counted: true, learned });
+    await fold(join, reader, cut, { counted: true, learned }, stop);
   }
-  return { join, reader, from: 'tallies' };
+  // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.
+  await join.commit(progress.offsets);
 }
 
 function tallyName({ experimentId, cohort }: Pick<CohortTally, 'experimentId' | 'cohort'>): string {
@@ -142,8 +174,15 @@ async function refillFrom(
   };
 }
 
-async function fold(join: PartitionJoin, reader: InputReader, cut: PerStream, replayed: Replayed): Promise<void> {
+async function fold(
+  join: PartitionJoin,
+  reader: InputReader,
+  cut: PerStream,
+  replayed: Replayed,
+  stop: AbortSignal,
+): Promise<void> {
   for await (const records of reader.readUpTo(cut, READ_WAIT_MS_MAX)) {
+    stop.throwIfAborted();
     await join.fold(records, replayed);
     await join.writeGroups(replayed);
   }

@@ -1,17 +1,18 @@
 /**
  * The tally role: one task for each input partition that the group assigns to this process. Owns the tasks and their
- * stores, and what happens when one fails: away → open it again; fenced → drop it; corrupt → stop the process.
+ * stores, and what happens when one fails: away → open it again; its store unreadable → begin a new one; fenced → drop it;
+ * corrupt → stop the process.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { Fenced, Invalid, Unavailable } from '../core/errors.ts';
+import { Corrupt, Fenced, Invalid, Unavailable } from '../core/errors.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { ExperimentsView } from '../platform/experiments-view.ts';
 import type { InputReaderOptions } from '../platform/join/input-reader.ts';
 import type { GroupMembership, Log } from '../platform/log/port.ts';
 import type { Store } from '../platform/store/port.ts';
-import { type Restored, readTallies, restore } from './restore.ts';
+import { publishedReach, type Restored, readTallies, restore } from './restore.ts';
 import { type TallyObserver, TallyTask } from './tally-task.ts';
 
 export interface TallyRoleOptions {
@@ -107,7 +108,7 @@ export class TallyRole {
   private async disown(partition: number): Promise<void> {
     const running = this.running.get(partition);
     if (running === undefined) return;
-    running.stop.abort();
+    running.stop.abort(new Fenced('revoked', `partition ${partition} goes to another owner`));
     await running.done;
     this.running.delete(partition);
   }
@@ -134,10 +135,15 @@ export class TallyRole {
     const store = await openStore(partition);
     const writer = log.writer();
     try {
-      const { task, from } = await this.open(partition, counts, store, writer);
+      const { task, from } = await this.open(partition, counts, store, writer, running.stop.signal);
       running.task = task;
       observer.opened(task, from);
       await task.run(running.stop.signal);
+    } catch (error) {
+      if (!(error instanceof Corrupt && error.code === 'store-unreadable')) throw error;
+      // Only a cache: opened again, it is rebuilt from the log.
+      await store.destroy();
+      throw new Unavailable(error.code, error.message, { cause: error });
     } finally {
       await writer.close();
       await store.close();
@@ -149,6 +155,7 @@ export class TallyRole {
     counts: PartitionCounts,
     store: Store,
     writer: ReturnType<Log['writer']>,
+    stop: AbortSignal,
   ): Promise<{ task: TallyTask; from: Restored['from'] }> {
     const { options } = this;
     const { log, topics, codecs, experiments, limits, pollRecordsMax } = options;
@@ -157,7 +164,7 @@ export class TallyRole {
     const rules = { experiments: experiments.experiments, limits };
     const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally };
     await experiments.catchUp();
-    const { join, reader, from } = await restore(joinOptions, input, published);
+    const { join, reader, from } = await restore(joinOptions, input, published, stop);
     const task = new TallyTask({
       ...options,
       partition,
@@ -166,7 +173,8 @@ export class TallyRole {
       writer,
       talliesPartitions: counts.tallies,
       deadLettersPartitions: counts.deadLetters,
-      publishFrom: published.progress?.offsets ?? { decisions: 0, rewards: 0 },
+      publishedUpTo: published.progress?.offsets ?? { decisions: 0, rewards: 0 },
+      publishFrom: publishedReach(published),
       catchUpExperiments: () => experiments.catchUp(),
       knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
     });

@@ -10,6 +10,7 @@ import type { Decision, PerStream } from '../core/events.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
+import { appendBytes } from '../platform/log/append-bytes.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
 
@@ -22,7 +23,9 @@ export interface TallyTaskOptions {
   readonly writer: LogWriter;
   readonly talliesPartitions: number;
   readonly deadLettersPartitions: number;
-  /** Nothing is published before the join stands here: the last owner came this far. */
+  /** Up to here every tally is published, by whomever. */
+  readonly publishedUpTo: PerStream;
+  /** Nothing is published before the join stands here: some tally of an earlier owner reflects this much. */
   readonly publishFrom: PerStream;
   /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
   catchUpExperiments(): Promise<void>;
@@ -56,7 +59,7 @@ export class TallyTask {
     this.partition = options.partition;
     this.join = options.join;
     this.committed = options.join.state.offsets;
-    this.publishedUpTo = options.publishFrom;
+    this.publishedUpTo = options.publishedUpTo;
   }
 
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
@@ -115,7 +118,7 @@ export class TallyTask {
     const { topics, codecs, writer, partition, deadLettersPartitions } = this.options;
     const records = this.refused.map(({ record: { stream, record }, reason }): AppendRecord => {
       const letter = deadLetter({ topic: topics[stream], partition, ...record }, reason);
-      return { key: record.key, value: codecs.deadLetter.encode(letter) };
+      return { key: letter.key, value: codecs.deadLetter.encode(letter) };
     });
     const to = { topic: topics.deadLetters, partition: partition % deadLettersPartitions };
     for (const batch of inBatches(records)) await writer.append(to, batch);
@@ -153,7 +156,7 @@ function* inBatches(records: readonly AppendRecord[]): Generator<AppendRecord[]>
   let batch: AppendRecord[] = [];
   let bytes = 0;
   for (const record of records) {
-    const size = record.value?.length ?? 0;
+    const size = appendBytes([record]);
     if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
       yield batch;
       batch = [];

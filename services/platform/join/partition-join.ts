@@ -35,7 +35,7 @@ import {
 } from '../../core/learning/partition.ts';
 import type { SumDelta } from '../../core/learning/sums.ts';
 import type { CohortTally, ProgressTally, Tally } from '../../core/learning/tally.ts';
-import type { Store } from '../store/port.ts';
+import { compareKeys, type Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
 
 /** Groups fall due in steps of this log time, so that one scan of the timers serves many. */
@@ -85,8 +85,9 @@ export class PartitionJoin {
   /** @returns a join that goes on from the store, or an empty one on a cleared store when it holds nothing usable. */
   static async open(options: PartitionJoinOptions): Promise<PartitionJoin> {
     const join = new PartitionJoin(options);
-    if (!(await join.load())) await options.store.clear();
-    return join;
+    if (await join.load()) return join;
+    await options.store.clear();
+    return new PartitionJoin(options);
   }
 
   private async load(): Promise<boolean> {
@@ -101,7 +102,7 @@ export class PartitionJoin {
     if (!fits) return false;
     const tallies = (await store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER)).map(([, value]) => value);
     await tallyCodec.prepare(tallies);
-    for (const value of tallies) this.restore(tallyCodec.decode(value));
+    for (const value of tallies) this.restore(decodeStored(value, tallyCodec));
     this.resume(header, header.counts);
     this.published = header.published;
     return true;
@@ -109,7 +110,7 @@ export class PartitionJoin {
 
   /** Puts a tally's sums back. */
   restore(tally: Tally): void {
-    if (tally.kind !== 'sums') throw new Corrupt('store-contents', 'a progress record stands where sums should');
+    if (tally.kind !== 'sums') throw new Corrupt('store-unreadable', 'a progress record stands where sums should');
     this.state.sums.restore(tally.experimentId, tally.cohort, tally.sums);
   }
 
@@ -160,14 +161,27 @@ export class PartitionJoin {
     }
   }
 
-  /** Sets the group's timer unless one that fires earlier is set; that one will set the next. */
+  /**
+   * Sets the group's timer unless one that fires as early is set; that one will set the next. A later one is moved: one
+   * stream may be far ahead of the other, and when an entry goes must not depend on that.
+   */
   private setTimer(warm: WarmGroup): void {
     const dueMs = groupDueMs(warm.group, this.options.rules.limits);
-    if (dueMs === null || warm.timerBucket !== null) return;
-    warm.timerBucket = Math.floor(dueMs / TIMER_STEP_MS) + 1;
-    const key = timerKey(warm.timerBucket, warm.group.unitId);
+    if (dueMs === null) return;
+    const bucket = Math.floor(dueMs / TIMER_STEP_MS) + 1;
+    if (warm.timerBucket !== null) {
+      if (warm.timerBucket <= bucket) return;
+      this.removeTimer(timerKey(warm.timerBucket, warm.group.unitId));
+    }
+    warm.timerBucket = bucket;
+    const key = timerKey(bucket, warm.group.unitId);
     this.timerChanges.deletes.delete(key);
     this.timerChanges.puts.add(key);
+  }
+
+  private removeTimer(key: string): void {
+    this.timerChanges.puts.delete(key);
+    this.timerChanges.deletes.add(key);
   }
 
   /** Drops what has run out by the log clocks: a function of offsets, not of when it is called. */
@@ -188,16 +202,17 @@ export class PartitionJoin {
 
   private async timersBetween(from: string, to: string): Promise<string[]> {
     const stored = await this.options.store.range(from, to, TIMERS_PER_SCAN);
-    const unstored = [...this.timerChanges.puts].filter((key) => key >= from && key < to);
+    const unstored = [...this.timerChanges.puts].filter(
+      (key) => compareKeys(key, from) >= 0 && compareKeys(key, to) < 0,
+    );
     return [...new Set([...stored.map(([key]) => key), ...unstored])]
       .filter((key) => !this.timerChanges.deletes.has(key))
-      .sort()
+      .sort(compareKeys)
       .slice(0, TIMERS_PER_SCAN);
   }
 
   private fire(key: string, lowClockMs: number, replayed?: Replayed): void {
-    this.timerChanges.puts.delete(key);
-    this.timerChanges.deletes.add(key);
+    this.removeTimer(key);
     const warm = this.warmGroup(unitOfTimer(key));
     warm.timerBucket = null;
     warm.changed = true;
@@ -255,7 +270,7 @@ export class PartitionJoin {
   async unpublished(): Promise<EncodedTally[]> {
     const entries = await this.options.store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER);
     return entries.flatMap(([, value]) => {
-      const tally = this.options.tallyCodec.decode(value) as CohortTally;
+      const tally = decodeStored(value, this.options.tallyCodec) as CohortTally;
       const isPublished =
         tally.offsets.decisions <= this.published.decisions && tally.offsets.rewards <= this.published.rewards;
       return isPublished ? [] : [{ experimentId: tally.experimentId, cohort: tally.cohort, value }];
@@ -292,7 +307,7 @@ export class PartitionJoin {
     values.forEach((value, index) => {
       const unitId = cold[index]!;
       const stored: StoredGroup =
-        value === undefined ? { group: emptyGroup(unitId), timerBucket: null } : decodeGroup(unitId, value);
+        value === undefined ? { group: emptyGroup(unitId), timerBucket: null } : decodeStoredGroup(unitId, value);
       this.warm.set(unitId, { ...stored, changed: false });
     });
   }
@@ -301,6 +316,27 @@ export class PartitionJoin {
     const warm = this.warm.get(unitId);
     if (warm === undefined) throw new Corrupt('cold-group', `the group of unit ${unitId} was not loaded`);
     return warm;
+  }
+}
+
+/** What was written as one thing and cannot be read as it: the store, not the log, is at fault. */
+function unreadable(what: string, cause: unknown): Corrupt {
+  return new Corrupt('store-unreadable', `the store's ${what} cannot be read: ${String(cause)}`, { cause });
+}
+
+function decodeStored(value: Buffer, codec: Codec<Tally>): Tally {
+  try {
+    return codec.decode(value);
+  } catch (error) {
+    throw unreadable('tally', error);
+  }
+}
+
+function decodeStoredGroup(unitId: UnitId, value: Buffer): StoredGroup {
+  try {
+    return decodeGroup(unitId, value);
+  } catch (error) {
+    throw unreadable(`group of unit ${unitId}`, error);
   }
 }
 

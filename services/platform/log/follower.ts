@@ -65,6 +65,7 @@ export class TopicFollower {
     const offsets = await this.options.log.admin.offsets(this.options.topic);
     const ends = new Map([...this.positions.keys()].map((partition) => [partition, offsets[partition]?.end ?? 0]));
     if (this.failure !== undefined) throw this.failure;
+    if (this.stopping) throw this.stopped();
     await new Promise<void>((resolve, reject) => {
       this.waiters.add({ ends, resolve, reject });
       this.wake();
@@ -75,7 +76,7 @@ export class TopicFollower {
     this.stopping = true;
     await this.reader?.close();
     await this.running;
-    this.rejectWaiters(new Unavailable('stopped', `no longer following ${this.options.topic}`));
+    this.rejectWaiters(this.stopped());
   }
 
   private async run(reader: LogReader): Promise<void> {
@@ -116,6 +117,10 @@ export class TopicFollower {
       this.waiters.delete(waiter);
       waiter.resolve();
     }
+  }
+
+  private stopped(): Unavailable {
+    return new Unavailable('stopped', `no longer following ${this.options.topic}`);
   }
 
   private fail(error: unknown): void {
