@@ -134,7 +134,7 @@ function armsTable(columns: Readonly<Record<string, z.output<typeof perArm> | un
   const arms = Math.max(0, ...given.map(({ values }) => values.length));
   const rows = Array.from({ length: arms }, (_, arm): Cell[] => [
     arm,
-    ...given.map(({ values }) => values[arm] ?? '-'),
+    ...given.map(({ values }) => shown(values[arm])),
   ]);
   return renderTable(['arm', ...given.map(({ name }) => name)], rows);
 }

@@ -59,7 +59,7 @@ test('stats shows one experiment arm by arm, or all', async () => {
     total_pulls: 7,
     best_arm: 1,
     arm_counts: [3, 4],
-    arm_values: [0.5, null],
+    arm_values: [39.999961853027344, null],
   };
   world.answers.set('GET /stats?exp_id=coupon&algorithm=ucb1', () => ({ body: one }));
   world.answers.set('GET /stats', () => ({ body: { experiments: [one] } }));
@@ -67,6 +67,9 @@ test('stats shows one experiment arm by arm, or all', async () => {
     'coupon by ucb1: 7 pulls, best arm 1',
   );
   expect((await world.run('stats')).stdout).toMatch(/coupon.*ucb1.*7.*1/);
+  expect((await world.run('stats', 'coupon', '--algorithm', 'ucb1')).stdout).toMatch(
+    /│ +0 │ +3 │ +40 +│\n│ +1 │ +4 │ - +│/,
+  );
 });
 
 test('a refusal is told with its code', async () => {
