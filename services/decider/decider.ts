@@ -120,7 +120,7 @@ export class Decider {
   }
 
   /** How it would decide now; logs nothing. @throws as `decide`. */
-  explain(input: DecideInput): Explanation {
+  explain(input: DecideInput): DecisionOutcome & Explanation {
     const { experimentId, request } = checkDecide(input);
     return explain(this.find(experimentId).deciding, request, this.stamp());
   }
