@@ -38,6 +38,7 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const input: PolicyInput = {
     layout,
     armIds: experiment.arms.map((arm) => arm.id),
+    attributes: experiment.arms.map((arm) => arm.attributes),
     sums: experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout)),
   };
   const newest = merged.newestCohort();

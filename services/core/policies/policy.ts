@@ -18,6 +18,8 @@ export interface PolicyInput {
   readonly layout: SumsLayout;
   /** In definition order, retired ones included. */
   readonly armIds: readonly ArmId[];
+  /** By arm: the numbers that its definition gives. */
+  readonly attributes: readonly ReadonlyMap<string, number>[];
   /** One vector an arm (layout.size cells), in natural units: rewards in [0, 1], features as encoded. */
   readonly sums: readonly Float64Array[];
 }

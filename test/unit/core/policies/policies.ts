@@ -26,7 +26,8 @@ export function learned(armCount: number, dimension: number, observations: reado
       for (let j = 0; j <= i; j++) vector[cell++]! += context[i]! * context[j]!;
     }
   }
-  return { layout, armIds: sums.map((_, arm) => `arm-${arm + 1}` as ArmId), sums };
+  const armIds = sums.map((_, arm) => `arm-${arm + 1}` as ArmId);
+  return { layout, armIds, attributes: armIds.map(() => new Map()), sums };
 }
 
 /** n and Σr of each arm. */
