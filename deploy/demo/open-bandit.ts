@@ -126,7 +126,9 @@ export function learnedFrom(log: readonly LoggedImpression[], experiment: Experi
   }
   const { kind, parameters } = experiment.policies[0]!;
   const policy = findPolicy(kind);
-  const input: PolicyInput = { layout, armIds: experiment.arms.map((arm) => arm.id), sums };
+  const armIds = experiment.arms.map((arm) => arm.id);
+  const attributes = experiment.arms.map((arm) => arm.attributes);
+  const input: PolicyInput = { layout, armIds, attributes, sums };
   const serving = policy.serve(policy.prepare(input, parameters), parameters);
   return flooredProbabilities(serving, new Float64Array(), [...sums.keys()], experiment.floor);
 }

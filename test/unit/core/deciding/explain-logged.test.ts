@@ -26,6 +26,7 @@ function snapshot(version: number): ParametersSnapshot {
     ['priorAlpha', 1],
     ['priorBeta', 1],
   ]);
+  const input = { layout, armIds: ARMS, attributes: ARMS.map(() => new Map()), sums };
   return {
     experimentId: defined.id,
     experimentVersion: 1,
@@ -34,7 +35,7 @@ function snapshot(version: number): ParametersSnapshot {
     clockMs: 0,
     offsets: [],
     arms: ARMS.map((armId) => ({ armId, pulls: 100, n: 100, sumR: 30, sumRR: 30 })),
-    policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare({ layout, armIds: ARMS, sums }, parameters) }],
+    policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare(input, parameters) }],
   };
 }
 

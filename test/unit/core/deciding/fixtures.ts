@@ -77,7 +77,8 @@ function sums(of: Experiment): PolicyInput {
     }
     return vector;
   });
-  return { layout, armIds: of.arms.map(({ id }) => id), sums: vectors };
+  const armIds = of.arms.map(({ id }) => id);
+  return { layout, armIds, attributes: of.arms.map(({ attributes }) => attributes), sums: vectors };
 }
 
 export function request(changes: Partial<DecideRequest> & { readonly unit?: string } = {}): DecideRequest {
