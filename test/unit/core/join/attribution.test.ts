@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import type { ArmId, ExperimentId } from '../../../../services/core/events.ts';
+import type { Arm, Experiment, Fold, RewardSpec } from '../../../../services/core/experiment.ts';
+import type { Rules } from '../../../../services/core/learning/partition.ts';
+import { experiment, LIMITS, rules, T0 } from '../../../support/core.ts';
+import { dealt, learned, won } from '../../../support/learned.ts';
+
+function rewarding(reward: Partial<RewardSpec>, overrides: Partial<Experiment> = {}): Rules {
+  const base = experiment();
+  return rules({ ...base, ...overrides, reward: { ...base.reward, ...reward } });
+}
+
+const { windowMs, graceMs, earlyGraceMs } = LIMITS;
+const REACH_MS = windowMs + graceMs;
+
+describe('a reward that names no decision', () => {
+  it("belongs to the unit's last decision before it (last touch)", () => {
+    const { counts, ...after } = learned([
+      dealt({ id: 'd1', arm: 'A' }),
+      dealt({ id: 'd2', arm: 'B', atMs: T0 + 5, clockMs: T0 + 5 }),
+      won({ atMs: T0 + 10 }),
+    ]).both();
+    expect(after).toEqual({ A: 0, B: 0.25 });
+    expect(counts).toMatchObject({ decisionsJoined: 1, decisionsPending: 1, rewardsJoined: 1 });
+  });
+
+  it('belongs to an earlier decision when the last one was decided after it', () => {
+    const after = learned([
+      dealt({ id: 'd1', arm: 'A' }),
+      dealt({ id: 'd2', arm: 'B', atMs: T0 + 11, clockMs: T0 + 11 }),
+      won({ atMs: T0 + 10, clockMs: T0 + 12 }),
+    ]);
+    expect(after.both()).toMatchObject({ A: 0.25, B: 0 });
+  });
+
+  it('moves to a later decision that arrives after it', () => {
+    const first = dealt({ id: 'd1', arm: 'A' });
+    const second = dealt({ id: 'd2', arm: 'B', atMs: T0 + 5, clockMs: T0 + 20 });
+    expect(learned([first, won()]).both()).toMatchObject({ A: 0.25, B: 0 });
+    expect(learned([first, won(), second]).both()).toMatchObject({ A: 0, B: 0.25 });
+  });
+
+  it('reaches every experiment that learns from its metric, and only those', () => {
+    const given = rules(
+      experiment(),
+      experiment({ id: 'layout' as ExperimentId }),
+      experiment({ id: 'other' as ExperimentId, reward: { ...experiment().reward, metric: 'order' } }),
+    );
+    const events = [
+      dealt({ id: 'd1' }),
+      dealt({ id: 'd2', experimentId: 'layout' as ExperimentId }),
+      dealt({ id: 'd3', experimentId: 'other' as ExperimentId }),
+    ];
+    const after = learned([...events, won()], given);
+    expect(after.counts).toMatchObject({ decisionsJoined: 2, decisionsPending: 1, rewardsIn: 1, rewardsJoined: 1 });
+    const named = learned([...events, won({ experimentId: 'layout' as ExperimentId })], given);
+    expect(named.counts).toMatchObject({ decisionsJoined: 1, decisionsPending: 2, rewardsJoined: 1 });
+  });
+
+  it("never reaches another unit's decision", () => {
+    expect(learned([dealt({ unit: 'u' }), won({ unit: 'v' })]).counts).toMatchObject({
+      rewardsJoined: 0,
+      rewardsPending: 1,
+    });
+  });
+});
+
+describe('a reward that names its decision', () => {
+  it('belongs to that decision, not to the last', () => {
+    const after = learned([
+      dealt({ id: 'd1', arm: 'A' }),
+      dealt({ id: 'd2', arm: 'B', atMs: T0 + 5, clockMs: T0 + 5 }),
+      won({ decision: 'd1' }),
+    ]);
+    expect(after.both()).toMatchObject({ A: 0.25, B: 0 });
+  });
+
+  it('waits when that decision is not there, whatever others are', () => {
+    expect(learned([dealt({ id: 'd2' }), won({ decision: 'd1' })]).counts).toMatchObject({
+      rewardsJoined: 0,
+      rewardsPending: 1,
+    });
+  });
+});
+
+describe('the attribution window', () => {
+  it.each([
+    [-1, 'does not count'],
+    [0, 'counts'],
+    [windowMs, 'counts'],
+    [windowMs + 1, 'does not count'],
+  ])('a reward that occurred %i ms after its decision %s', (delayMs, verdict) => {
+    const { rewardsJoined } = learned([dealt(), won({ atMs: T0 + delayMs })]).counts;
+    expect(rewardsJoined).toBe(verdict === 'counts' ? 1 : 0);
+  });
+
+  it("is the experiment's own, and may be shorter than the learner's limit", () => {
+    const given = rules(experiment({ attribution: { model: 'last-touch', windowMs: 10 } }));
+    expect(learned([dealt(), won({ atMs: T0 + 10 })], given).counts.rewardsJoined).toBe(1);
+    expect(learned([dealt(), won({ atMs: T0 + 11 })], given).counts.rewardsJoined).toBe(0);
+  });
+
+  it.each([
+    [REACH_MS, 'reaches it'],
+    [REACH_MS + 1, 'comes too late'],
+    [-earlyGraceMs, 'reaches it'],
+    [-earlyGraceMs - 1, 'came too early'],
+  ])('a reward appended %i ms after its decision %s, whatever its own time says', (laterMs, verdict) => {
+    const events = [dealt({ clockMs: T0 + 1_000 }), won({ clockMs: T0 + 1_000 + laterMs })];
+    for (const order of [events, events.toReversed()]) {
+      expect(learned(order).counts.rewardsJoined).toBe(verdict === 'reaches it' ? 1 : 0);
+    }
+  });
+
+  it('goes by the log clock: an append time that steps back takes nothing away', () => {
+    const after = learned([
+      dealt(),
+      won({ id: 'r0', unit: 'v', clockMs: T0 + REACH_MS + 1 }),
+      won({ clockMs: T0 + 10 }),
+    ]);
+    expect(after.counts.rewardsJoined).toBe(0);
+  });
+});
+
+describe('the worth of a decision', () => {
+  const three = [
+    won({ id: 'r1', value: 3, atMs: T0 + 20 }),
+    won({ id: 'r2', value: 1, atMs: T0 + 10 }),
+    won({ id: 'r3', value: 2, atMs: T0 + 30 }),
+  ];
+
+  it.each<[Fold, number]>([
+    ['sum', 6],
+    ['mean', 2],
+    ['max', 3],
+    ['min', 1],
+    ['first', 1],
+    ['last', 2],
+  ])('folds several rewards by %s, in the order of their occurrence', (fold, folded) => {
+    const given = rewarding({ fold, max: 8 });
+    for (const order of [three, three.toReversed()]) {
+      expect(learned([dealt(), ...order], given).arm('A').sumR).toBe(folded / 8);
+    }
+  });
+
+  it("is less the arm's cost, also when nothing was earned", () => {
+    const arms: Arm[] = [
+      { id: 'A' as ArmId, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 1]]) },
+      { id: 'B' as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() },
+    ];
+    const given = rewarding({ costAttribute: 'cost', min: -4, max: 4 }, { arms });
+    expect(learned([dealt(), won({ value: 3 })], given).arm('A').sumR).toBe((3 - 1 + 4) / 8);
+    expect(learned([dealt()], given).arm('A').sumR).toBe((0 - 1 + 4) / 8);
+    expect(learned([dealt({ arm: 'B' })], given).arm('B').sumR).toBe(4 / 8);
+  });
+
+  it.each([
+    [-1, 0, 1],
+    [0, 0, 0],
+    [4, 1, 0],
+    [5, 1, 1],
+  ])('of %d, in a range from 0 to 4, is learned as %d and counted clipped %d times', (value, scaled, clipped) => {
+    const after = learned([dealt(), won({ value })]);
+    expect(after.arm('A').sumR).toBe(scaled);
+    expect(after.counts.clipped).toBe(clipped);
+  });
+
+  it('is no longer counted clipped once a revision brings it back into range', () => {
+    const after = learned([dealt(), won({ value: 5 }), won({ value: 3, revision: 1 })]);
+    expect(after.counts.clipped).toBe(0);
+    expect(after.arm('A').sumR).toBe(0.75);
+  });
+
+  it('enters every sum: pulls, n, Σr, Σr², Σr/p', () => {
+    const after = learned([dealt(), won({ value: 2 }), dealt({ id: 'd2', unit: 'v' })]);
+    expect(after.arm('A')).toEqual({ pulls: 2, n: 2, sumR: 0.5, sumRR: 0.25, sumROverP: 1 });
+  });
+
+  it('is imputed while there is no reward, replaced when one comes, and imputed again when it is retracted', () => {
+    const given = rewarding({ missing: { mode: 'impute', value: 1 } });
+    const retraction = won({ value: null, revision: 1 });
+    expect(learned([dealt()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.25 });
+    expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ n: 1, sumR: 1 });
+    expect(learned([dealt(), won({ value: 4 }), retraction], given).arm('A')).toMatchObject({ n: 1, sumR: 0.25 });
+  });
+
+  it('is left out while there is no reward when only labelled decisions count', () => {
+    const given = rewarding({ missing: { mode: 'labelled' } });
+    const retraction = won({ value: null, revision: 1 });
+    expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0, sumR: 0 });
+    expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ pulls: 1, n: 1, sumR: 1 });
+    expect(learned([dealt(), won({ value: 4 }), retraction], given).arm('A')).toMatchObject({
+      pulls: 1,
+      n: 0,
+      sumR: 0,
+    });
+  });
+});
