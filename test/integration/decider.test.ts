@@ -161,6 +161,8 @@ describe('the decider over HTTP', () => {
     ['a number beyond all', '/select_arm', '{"exp_id":"aged","user_id":"u","context":{"age":1e999}}', 400, 'context'],
     ['a context missing its feature', '/select_arm', { exp_id: 'aged', user_id: 'u' }, 400, 'context'],
     ['an object in the context', '/select_arm', { exp_id: 'aged', user_id: 'u', context: { age: {} } }, 400, 'context'],
+    ['a list for a context', '/select_arm', { exp_id: 'coupon', user_id: 'u', context: [1] }, 400, 'malformed'],
+    ['a text for a context', '/select_arm', { exp_id: 'coupon', user_id: 'u', context: 'age' }, 400, 'malformed'],
     [
       'a context of 1,001 keys',
       '/select_arm',
