@@ -20,11 +20,11 @@ export class BetaPosteriors implements PosteriorFamily {
   readonly size: number;
   readonly lower: Float64Array;
   readonly upper: Float64Array;
-  readonly panelWidth: Float64Array;
   private readonly alpha: Float64Array;
   private readonly beta: Float64Array;
   private readonly mode: Float64Array;
   private readonly logPeak: Float64Array;
+  private readonly widths: Float64Array;
   /** Of the open panel: its middle, and at each point ln x and ln(1 − x) less their values in the middle. */
   private middle = 0;
   private readonly logXRise = new Float64Array(NODE_COUNT);
@@ -38,9 +38,13 @@ export class BetaPosteriors implements PosteriorFamily {
     this.mode = alpha.map((a, i) => Math.log(a / beta[i]!));
     this.logPeak = alpha.map((a, i) => logPeakDensity(a, beta[i]!));
     const deviation = alpha.map((a, i) => Math.sqrt((a + beta[i]!) / (a * beta[i]!)));
-    this.panelWidth = deviation.map((sd) => Math.min(PANEL_DEVIATIONS * sd, PANEL_WIDTH_MAX));
+    this.widths = deviation.map((sd) => Math.min(PANEL_DEVIATIONS * sd, PANEL_WIDTH_MAX));
     this.upper = deviation.map((sd, i) => this.tail(i, sd));
     this.lower = deviation.map((sd, i) => this.tail(i, -sd));
+  }
+
+  panelWidth(arm: number, _right: number): number {
+    return this.widths[arm]!;
   }
 
   openPanel(middle: number, points: Float64Array): void {

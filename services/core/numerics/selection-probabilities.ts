@@ -16,8 +16,8 @@ export interface PosteriorFamily {
   /** By arm; outside [lower, upper] lies a mass below 1e-18. */
   readonly lower: Float64Array;
   readonly upper: Float64Array;
-  /** By arm; the widest panel on which 16 nodes resolve its density and distribution function. */
-  readonly panelWidth: Float64Array;
+  /** The widest panel ending at `right` on which 16 nodes resolve the arm's density and distribution function. */
+  panelWidth(arm: number, right: number): number;
   /** Chooses the points (axis values, ascending, 16 of them) that `densities` is about. */
   openPanel(middle: number, points: Float64Array): void;
   /** Writes the densities of one arm at the panel's points to `into`, from `at` on. */
@@ -70,9 +70,11 @@ interface Panel {
 }
 
 /** The widest panel ending at `right` that suits every arm within it. */
-function panelWidthAt({ size, upper, panelWidth }: PosteriorFamily, right: number): number {
+function panelWidthAt(family: PosteriorFamily, right: number): number {
   let width = Number.POSITIVE_INFINITY;
-  for (let arm = 0; arm < size; arm++) width = Math.min(width, Math.max(right - upper[arm]!, panelWidth[arm]!));
+  for (let arm = 0; arm < family.size; arm++) {
+    width = Math.min(width, Math.max(right - family.upper[arm]!, family.panelWidth(arm, right)));
+  }
   return width;
 }
 
