@@ -21,7 +21,7 @@ import type { AppendRecord, Log, TopicSpec } from '../../services/platform/log/p
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import type { Store } from '../../services/platform/store/port.ts';
-import { type Replayed, replay } from '../../services/replay/replay.ts';
+import { type Replayed, replay, type Snapshots } from '../../services/replay/replay.ts';
 import { LIMITS, T0 } from './core.ts';
 
 export type Event =
@@ -106,9 +106,9 @@ export class World {
     });
   }
 
-  /** Resolves when the published progress has reached the end of the inputs. */
-  async learned(): Promise<void> {
-    for (;;) {
+  /** Resolves when the published progress has reached the end of the inputs, or nobody waits for it any more. */
+  async learned(givenUp: () => boolean = () => false): Promise<void> {
+    while (!givenUp()) {
       const ends = await this.inputEnds();
       const progress = await this.progress();
       const done = ends.every(
@@ -157,7 +157,7 @@ export class World {
     return reasons;
   }
 
-  async replay(): Promise<Replayed> {
+  async replay(prove: Snapshots = new Map()): Promise<Replayed> {
     return replay({
       log: this.log,
       topics: this.topics,
@@ -166,6 +166,7 @@ export class World {
       pollRecordsMax: 1_000,
       openStore: async () => new MemoryStore(),
       from: Array.from({ length: this.partitions }, () => ({ decisions: 0, rewards: 0 })),
+      prove,
       onProgress: () => {},
     });
   }

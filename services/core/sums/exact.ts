@@ -70,6 +70,11 @@ export class ExactVector {
     return Float64Array.from(this.lo, (lo, i) => this.hi[i]! * CARRY + lo);
   }
 
+  copy(): ExactVector {
+    this.normalize();
+    return ExactVector.from(this.hi, this.lo);
+  }
+
   /** @param hi canonical high cells. @param lo canonical low cells, 0 ≤ lo < 2⁴⁰. */
   static from(hi: Float64Array, lo: Float64Array): ExactVector {
     const vector = new ExactVector(lo.length);
