@@ -53,6 +53,7 @@ export class TallyTask {
   private publishedUpTo: PerStream;
   private committed: PerStream;
   private refused: Refused[] = [];
+  private mayPublish = false;
 
   constructor(options: TallyTaskOptions) {
     this.options = options;
@@ -102,7 +103,9 @@ export class TallyTask {
     if (offsets.decisions === this.committed.decisions && offsets.rewards === this.committed.rewards) return;
     const startedMs = options.nowMs();
     await this.appendDeadLetters();
-    for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);
+    const changed = await join.commit(this.publishedUpTo);
+    // While catching up with an earlier owner: what it has published is not published again under an older cut.
+    if (!reflectedBy(offsets, this.publishedUpTo)) for (const tally of changed) this.remember(tally);
     this.committed = offsets;
     const committedMs = options.nowMs();
     await this.publish();
@@ -128,7 +131,7 @@ export class TallyTask {
   /** Sums first, progress last: the progress record says that all of its partition's sums are there. */
   private async publish(): Promise<void> {
     const { join, options } = this;
-    if (!reflectedBy(options.publishFrom, join.state.offsets)) return;
+    if (!this.mayPublish && !(await this.catchesUp())) return;
     if (this.unpublished.size === 0 && this.committed === this.publishedUpTo) return;
     const byPartition = Map.groupBy(this.unpublished, ([, tally]) => this.talliesPartition(tally.experimentId));
     for (const [partition, entries] of byPartition) {
@@ -140,6 +143,15 @@ export class TallyTask {
     await this.append(this.talliesPartition(key), [{ key, value }]);
     this.unpublished.clear();
     this.publishedUpTo = this.committed;
+  }
+
+  /** @returns whether the join stands where it may publish; then all that waited for it has a cut no older than that. */
+  private async catchesUp(): Promise<boolean> {
+    const { join, publishFrom } = this.options;
+    if (!reflectedBy(publishFrom, join.state.offsets)) return false;
+    for (const tally of await join.restamp(this.unpublished.values(), this.publishedUpTo)) this.remember(tally);
+    this.mayPublish = true;
+    return true;
   }
 
   private async append(partition: number, records: readonly AppendRecord[]): Promise<void> {

@@ -29,12 +29,17 @@ export class PartitionSums {
     const arms = getOrInsert(this.cohorts(experimentId), delta.cohort, () => new Map());
     const sums = getOrInsert(arms, armId, () => new ExactVector(sumsLayout(features.length).size));
     addDelta(sums, delta);
-    getOrInsert(this.changed, experimentId, () => new Set()).add(delta.cohort);
+    this.touch(experimentId, delta.cohort);
   }
 
   /** Puts stored sums back; not a change. */
   restore(experimentId: ExperimentId, cohort: number, sums: CohortSums): void {
     this.cohorts(experimentId).set(cohort, sums);
+  }
+
+  /** Has sums taken as changed, although they are what they were. */
+  touch(experimentId: ExperimentId, cohort: number): void {
+    getOrInsert(this.changed, experimentId, () => new Set()).add(cohort);
   }
 
   /** @returns what changed since the last call. */

@@ -235,6 +235,12 @@ export class PartitionJoin {
     return tallies;
   }
 
+  /** Commits tallies that have not changed since their cut under the present one. @returns them, and what else changed. */
+  async restamp(tallies: Iterable<EncodedTally>, publishedUpTo: PerStream): Promise<EncodedTally[]> {
+    for (const { experimentId, cohort } of tallies) this.state.sums.touch(experimentId, cohort);
+    return this.commit(publishedUpTo);
+  }
+
   /** Expires and writes groups alone: a store without a header is not usable, which is right while it is being filled. */
   async writeGroups(replayed?: Replayed): Promise<void> {
     await this.expire(replayed);

@@ -1,0 +1,81 @@
+/**
+ * Faults made on purpose: a log whose writers fail at a chosen append, as a crash in the middle of a publication does,
+ * and garbage in a store's files.
+ */
+import { readdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fenced } from '../../services/core/errors.ts';
+import type { AppendRecord, Log, LogWriter, TopicPartition } from '../../services/platform/log/port.ts';
+import type { Store, StoreCommit } from '../../services/platform/store/port.ts';
+
+/** Crash points, counted over the log's appends and the stores' commits together, in the order they happen. */
+export class CrashPoint {
+  private left: number;
+  private readonly crashed = Promise.withResolvers<void>();
+
+  /** @param steps how many appends and commits still happen; every one after them fails. */
+  constructor(steps: number) {
+    this.left = steps;
+  }
+
+  /** Resolves once a step has failed. */
+  get reached(): Promise<void> {
+    return this.crashed.promise;
+  }
+
+  get isReached(): boolean {
+    return this.left < 0;
+  }
+
+  /** @param appendsTo topics whose appends count as steps; others always succeed. */
+  log(log: Log, appendsTo: readonly string[]): Log {
+    return {
+      reader: () => log.reader(),
+      writer: () => this.writer(log.writer(), appendsTo),
+      membership: () => log.membership(),
+      admin: log.admin,
+      close: () => log.close(),
+    };
+  }
+
+  store(store: Store): Store {
+    return {
+      getMany: (keys) => store.getMany(keys),
+      range: (from, to, limit) => store.range(from, to, limit),
+      commit: async (commit: StoreCommit) => {
+        this.step();
+        await store.commit(commit);
+      },
+      clear: () => store.clear(),
+      close: () => store.close(),
+      destroy: () => store.destroy(),
+    };
+  }
+
+  private writer(writer: LogWriter, appendsTo: readonly string[]): LogWriter {
+    return {
+      append: async (to: TopicPartition, records: readonly AppendRecord[]) => {
+        if (appendsTo.includes(to.topic)) this.step();
+        return writer.append(to, records);
+      },
+      close: () => writer.close(),
+    };
+  }
+
+  private step(): void {
+    this.left -= 1;
+    if (this.left >= 0) return;
+    this.crashed.resolve();
+    throw new Fenced('crashed', 'nothing gets through any more');
+  }
+}
+
+/** Overwrites the files of a folder whose names fit with as many bytes of garbage. @returns how many there were. */
+export async function garbageIn(folder: string, name: RegExp): Promise<number> {
+  const files = (await readdir(folder)).filter((file) => name.test(file));
+  for (const file of files) {
+    await truncate(join(folder, file), 0);
+    await writeFile(join(folder, file), Buffer.alloc(5_000, 0xa5));
+  }
+  return files.length;
+}
