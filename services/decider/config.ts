@@ -60,6 +60,8 @@ export const DECIDER_CONFIG = defineConfig({
     default: null,
     unit: 'url',
     doc: 'Redis that mirrors definitions and snapshots, for starting while Kafka is away',
+    // It may have a password in it.
+    secret: true,
   },
   data: {
     env: 'CROUPIER_DECIDER_DATA',

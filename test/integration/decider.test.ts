@@ -377,6 +377,20 @@ describe('the decider over gRPC', () => {
     });
   });
 
+  it('tells load balancers its health', async () => {
+    const { running } = await setUpCaller();
+    const client = new grpc.Client(`127.0.0.1:${running.grpcPort}`, grpc.credentials.createInsecure());
+    stops.push(() => client.close());
+    const bytes = (message: Buffer) => message;
+    const answer = await new Promise((resolve, reject) => {
+      client.makeUnaryRequest('/grpc.health.v1.Health/Check', bytes, bytes, Buffer.alloc(0), (error, message) =>
+        error === null ? resolve(message) : reject(error),
+      );
+    });
+    // Field 1, a varint: status SERVING.
+    expect(answer).toEqual(Buffer.from([0x08, 1]));
+  });
+
   it('takes a key __proto__ without harm', async () => {
     const { caller } = await setUpCaller();
     const context = JSON.parse('{"__proto__": {"numberValue": 1}}') as object;

@@ -18,8 +18,9 @@ describe("the decider's configuration", () => {
     expect(() => parse({ tlsCert: '/none.pem', tlsKey: '/none.pem' })).toThrow('--tls-cert: ENOENT');
   });
 
-  it('never shows the token', () => {
-    const values = DECIDER_CONFIG.parse({ env: { CROUPIER_DECIDER_TOKEN: 'hush' }, flags: {} });
+  it('never shows the token, nor a password for Redis', () => {
+    const env = { CROUPIER_DECIDER_TOKEN: 'hush', REDIS_URL: 'redis://:hush@127.0.0.1' };
+    const values = DECIDER_CONFIG.parse({ env, flags: {} });
     expect(values.token).toBe('hush');
     expect(JSON.stringify(DECIDER_CONFIG.redacted(values))).not.toContain('hush');
   });
