@@ -2,13 +2,13 @@
  * Beta–Bernoulli Thompson sampling with exact selection probabilities. Fractional rewards in [0, 1] count as
  * fractional successes: Beta(α₀ + Σr, β₀ + n − Σr).
  */
+import { Corrupt } from '../errors.ts';
 import { BetaPosteriors } from '../numerics/beta-posteriors.ts';
-import { selectionProbabilities } from '../numerics/selection-probabilities.ts';
-import { N, SUM_R } from '../sums/layout.ts';
 import { pick } from './best.ts';
 import type { Policy } from './policy.ts';
 import { block, parameter } from './state.ts';
-import { SubsetMemo } from './subset-memo.ts';
+import { statistic } from './statistics.ts';
+import { selected, thompsonServing } from './thompson.ts';
 
 export const betaTs: Policy = {
   kind: 'beta-ts',
@@ -22,12 +22,21 @@ export const betaTs: Policy = {
   prepare(input, parameters) {
     const priorAlpha = parameter(parameters, 'priorAlpha');
     const priorBeta = parameter(parameters, 'priorBeta');
-    const alpha = Float64Array.from(input.sums, (sums) => priorAlpha + sums[SUM_R]!);
-    const beta = Float64Array.from(input.sums, (sums) => priorBeta + sums[N]! - sums[SUM_R]!);
+    const n = statistic(input, 'n');
+    const sumR = statistic(input, 'sumR');
+    const alpha = sumR.map((successes) => priorAlpha + successes);
+    const beta = sumR.map((successes, arm) => {
+      const failures = priorBeta + n[arm]! - successes;
+      if (failures > 0) return failures;
+      throw new Corrupt(
+        'sums',
+        `arm ${input.armIds[arm]}: sumR is ${successes}, allowed is at most n, which is ${n[arm]}`,
+      );
+    });
     return new Map([
       ['alpha', alpha],
       ['beta', beta],
-      ['probability', selectAmong(alpha, beta)],
+      ['probability', selected(new BetaPosteriors(alpha, beta))],
     ]);
   },
 
@@ -35,18 +44,10 @@ export const betaTs: Policy = {
     const alpha = block(state, 'alpha');
     const beta = block(state, 'beta');
     const means = alpha.map((a, arm) => a / (a + beta[arm]!));
-    const memo = new SubsetMemo(block(state, 'probability'), (eligible) =>
-      selectAmong(pick(alpha, eligible), pick(beta, eligible)),
+    return thompsonServing(
+      block(state, 'probability'),
+      means,
+      (eligible) => new BetaPosteriors(pick(alpha, eligible), pick(beta, eligible)),
     );
-    return {
-      probabilities: (_context, eligible) => memo.find(eligible).slice(),
-      scores: (_context, eligible) => pick(means, eligible),
-    };
   },
 };
-
-function selectAmong(alpha: Float64Array, beta: Float64Array): Float64Array {
-  const probabilities = selectionProbabilities(new BetaPosteriors(alpha, beta));
-  const total = probabilities.reduce((sum, p) => sum + p, 0);
-  return probabilities.map((p) => p / total);
-}

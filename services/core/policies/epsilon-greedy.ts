@@ -1,10 +1,10 @@
 /**
  * ε-greedy: the arms with the best mean reward share 1 − ε, all arms share ε. An untried arm has mean 0.
  */
-import { N, SUM_R } from '../sums/layout.ts';
-import { pick, shareAmongBest } from './best.ts';
+import { mixEvenly, pick, shareAmongBest } from './best.ts';
 import type { Policy } from './policy.ts';
 import { block, parameter } from './state.ts';
+import { meanRewards } from './statistics.ts';
 
 export const epsilonGreedy: Policy = {
   kind: 'epsilon-greedy',
@@ -14,20 +14,13 @@ export const epsilonGreedy: Policy = {
     { name: 'epsilon', default: 0.1, min: 0, max: 1, doc: 'Share of decisions spread evenly over all arms.' },
   ],
 
-  prepare(input) {
-    const means = Float64Array.from(input.sums, (sums) => (sums[N]! > 0 ? sums[SUM_R]! / sums[N]! : 0));
-    return new Map([['mean', means]]);
-  },
+  prepare: (input) => new Map([['mean', meanRewards(input)]]),
 
   serve(state, parameters) {
     const means = block(state, 'mean');
     const epsilon = parameter(parameters, 'epsilon');
     return {
-      probabilities(_context, eligible) {
-        const shares = shareAmongBest(pick(means, eligible));
-        for (let i = 0; i < shares.length; i++) shares[i] = (1 - epsilon) * shares[i]! + epsilon / shares.length;
-        return shares;
-      },
+      probabilities: (_context, eligible) => mixEvenly(shareAmongBest(pick(means, eligible)), epsilon),
       scores: (_context, eligible) => pick(means, eligible),
     };
   },

@@ -2,11 +2,34 @@
 import { Invalid } from '../errors.ts';
 import { betaTs } from './beta-ts.ts';
 import { epsilonGreedy } from './epsilon-greedy.ts';
+import { epsilonGreedyAnnealed } from './epsilon-greedy-annealed.ts';
+import { epsilonGreedyDecayed } from './epsilon-greedy-decayed.ts';
+import { exp3 } from './exp3.ts';
+import { exploreThenCommit } from './explore-then-commit.ts';
+import { fixedSplit } from './fixed-split.ts';
+import { gaussianTs } from './gaussian-ts.ts';
 import { linUcb } from './linucb.ts';
 import type { ParameterSpec, Policy } from './policy.ts';
+import { proportional } from './proportional.ts';
+import { softmax } from './softmax.ts';
 import { ucb1 } from './ucb1.ts';
+import { ucb1Tuned } from './ucb1-tuned.ts';
 
-const policies: readonly Policy[] = [betaTs, epsilonGreedy, linUcb, ucb1];
+const policies: readonly Policy[] = [
+  betaTs,
+  epsilonGreedy,
+  epsilonGreedyAnnealed,
+  epsilonGreedyDecayed,
+  exp3,
+  exploreThenCommit,
+  fixedSplit,
+  gaussianTs,
+  linUcb,
+  proportional,
+  softmax,
+  ucb1,
+  ucb1Tuned,
+];
 
 /** In alphabetical order of kind. */
 export function allPolicies(): readonly Policy[] {
@@ -30,7 +53,7 @@ export function findPolicy(kind: string): Policy {
 export function validateParameters(policy: Policy, given: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   for (const name of given.keys()) {
     if (policy.parameters.some((spec) => spec.name === name)) continue;
-    const known = policy.parameters.map((spec) => spec.name).join(', ');
+    const known = policy.parameters.map((spec) => spec.name).join(', ') || 'none';
     throw new Invalid('policy-parameter', `policy ${policy.kind} has no parameter ${name}, it has ${known}`);
   }
   return new Map(policy.parameters.map((spec) => [spec.name, validated(policy, spec, given.get(spec.name))]));

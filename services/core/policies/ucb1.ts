@@ -1,11 +1,12 @@
 /**
  * UCB1 (Auer, Cesa-Bianchi & Fischer 2002): mean + α √(2 ln t / n), where n are the arm's decisions whose reward counts
- * and t those of all arms. Untried arms come first and share evenly.
+ * and t those of all arms. Untried arms come first and share evenly. Another α than 1 makes it α-UCB: the bound
+ * √(a ln t / 2n) of Bubeck & Cesa-Bianchi (2012) is α = √a / 2.
  */
-import { N, SUM_R } from '../sums/layout.ts';
 import { pick, shareAmongBest } from './best.ts';
 import type { Policy } from './policy.ts';
 import { block, parameter } from './state.ts';
+import { meanRewards, statistic } from './statistics.ts';
 
 export const ucb1: Policy = {
   kind: 'ucb1',
@@ -13,14 +14,11 @@ export const ucb1: Policy = {
   contextual: false,
   parameters: [{ name: 'alpha', default: 1, min: 0, max: 100, doc: 'Width of the confidence bound.' }],
 
-  prepare(input) {
-    const n = Float64Array.from(input.sums, (sums) => sums[N]!);
-    const means = Float64Array.from(input.sums, (sums) => (sums[N]! > 0 ? sums[SUM_R]! / sums[N]! : 0));
-    return new Map([
-      ['n', n],
-      ['mean', means],
-    ]);
-  },
+  prepare: (input) =>
+    new Map([
+      ['n', statistic(input, 'n')],
+      ['mean', meanRewards(input)],
+    ]),
 
   serve(state, parameters) {
     const n = block(state, 'n');

@@ -11,7 +11,8 @@ describe('the policy registry', () => {
 
   it('names what is allowed when a kind is unknown', () => {
     expect(() => findPolicy('thompson')).toThrow(Invalid);
-    expect(() => findPolicy('thompson')).toThrow(/thompson.*beta-ts, epsilon-greedy, linucb, ucb1/);
+    const kinds = allPolicies().map((policy) => policy.kind);
+    expect(() => findPolicy('thompson')).toThrow(`thompson is unknown, allowed are ${kinds.join(', ')}`);
   });
 
   it('fills in defaults, each within its own range', () => {
@@ -36,5 +37,12 @@ describe('the policy registry', () => {
     const policy = findPolicy('epsilon-greedy');
     expect(() => validateParameters(policy, new Map([[name, value]]))).toThrow(Invalid);
     expect(() => validateParameters(policy, new Map([[name, value]]))).toThrow(message);
+  });
+
+  it('says so when a policy has no parameter at all', () => {
+    const given = new Map([['alpha', 1]]);
+    expect(() => validateParameters(findPolicy('ucb1-tuned'), given)).toThrow(
+      'policy ucb1-tuned has no parameter alpha, it has none',
+    );
   });
 });
