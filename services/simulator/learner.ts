@@ -1,0 +1,169 @@
+/**
+ * A learner and a decider in one thread, of the same core that serves: events are joined, summed, built into snapshots
+ * and decided from by the very functions of production. Owns the definition, the sums of one partition and the served
+ * snapshot. Not here: worlds, and when rewards arrive.
+ */
+import { parseExperimentFile } from '../contracts/experiment-file.ts';
+import { type DecideRequest, type DecisionOutcome, decide } from '../core/deciding/decide.ts';
+import { type ServedExperiment, serve } from '../core/deciding/served.ts';
+import type { ArmId, Decision, DecisionId, Reward, RewardId, UnitId } from '../core/events.ts';
+import type { Experiment } from '../core/experiment.ts';
+import { emptyGroup, type Group } from '../core/join/group.ts';
+import { type Counts, zeroCounts } from '../core/learning/counts.ts';
+import { MergedSums } from '../core/learning/merge.ts';
+import { type Change, handleDecision, handleReward, PartitionState, type Rules } from '../core/learning/partition.ts';
+import { buildParameters } from '../core/learning/snapshot.ts';
+import { allPolicies } from '../core/policies/registry.ts';
+import type { Environment, SimulatedUnit } from './environment.ts';
+import type { SimulatedPolicy } from './policies.ts';
+
+/** One step of the simulation on everybody's clock. */
+const STEP_MS = 1_000;
+/** Longer than any run, so that no reward comes too late and all sums stand in one cohort. */
+const EVER = '400d';
+const EVER_MS = 400 * 86_400_000;
+export const STEPS_MAX = EVER_MS / STEP_MS;
+const METRIC = 'reward';
+const COST = 'cost';
+
+export interface LearnerOptions {
+  /** Part of the salt of every draw. */
+  readonly seed: number;
+  readonly policy: SimulatedPolicy;
+}
+
+export class SimulatedLearner {
+  private readonly policy: SimulatedPolicy;
+  private readonly state = new PartitionState();
+  private readonly groups = new Map<UnitId, Group>();
+  private experiment: Experiment;
+  private armsRevision: number;
+  private rules: Rules;
+  private served: ServedExperiment;
+
+  constructor(world: Environment, { seed, policy }: LearnerOptions) {
+    this.policy = policy;
+    this.experiment = define(world, seed, policy);
+    this.armsRevision = world.armsRevision;
+    this.rules = rulesOf(this.experiment);
+    this.served = this.serveNow(0);
+  }
+
+  get counts(): Readonly<Counts> {
+    return { ...zeroCounts(), ...this.state.counts };
+  }
+
+  /** Takes arms that came or went since into the definition. @returns whether there were any. */
+  redefine(world: Environment, step: number): boolean {
+    if (world.armsRevision === this.armsRevision) return false;
+    this.armsRevision = world.armsRevision;
+    const version = this.experiment.version + 1;
+    this.experiment = {
+      ...this.experiment,
+      version,
+      appliedAtMs: [...this.experiment.appliedAtMs, step * STEP_MS],
+      arms: world.armIds.map((id, index) => ({
+        id: id as ArmId,
+        state: world.retired.has(index) ? 'retired' : 'active',
+        sinceVersion: this.experiment.arms[index]?.sinceVersion ?? version,
+        attributes: new Map([[COST, world.costs[index]!]]),
+      })),
+    };
+    this.rules = rulesOf(this.experiment);
+    return true;
+  }
+
+  /** Decides from a new snapshot of all that has arrived. */
+  publish(step: number): void {
+    this.served = this.serveNow(step);
+  }
+
+  decide(unit: SimulatedUnit, step: number): DecisionOutcome {
+    const request: DecideRequest = {
+      unitId: unit.unitId as UnitId,
+      context: unit.context,
+      algorithm: null,
+      eligibleArmIds: null,
+    };
+    const outcome = decide(this.served, request, {
+      decisionId: `decision-${step}` as DecisionId,
+      decidedAtMs: step * STEP_MS,
+    });
+    this.apply(outcome.decision.unitId, (group) =>
+      handleDecision(group, outcome.decision, step * STEP_MS, this.rules),
+    );
+    return outcome;
+  }
+
+  /** @param isLast nothing more of the unit will come, so what is known of it can be forgotten. */
+  reward(
+    decision: Decision,
+    report: { readonly revision: number; readonly value: number; readonly isLast: boolean },
+    step: number,
+  ): void {
+    const reward: Reward = {
+      rewardId: `reward-${decision.decisionId}` as RewardId,
+      revision: report.revision,
+      unitId: decision.unitId,
+      metric: METRIC,
+      value: report.value,
+      occurredAtMs: decision.decidedAtMs,
+      decisionId: decision.decisionId,
+      experimentId: this.experiment.id,
+    };
+    this.apply(decision.unitId, (group) => handleReward(group, reward, step * STEP_MS, this.rules));
+    if (report.isLast) this.groups.delete(decision.unitId);
+  }
+
+  private apply(unitId: UnitId, handle: (group: Group) => Change): void {
+    const change = handle(this.groups.get(unitId) ?? emptyGroup(unitId));
+    this.state.apply(change);
+    this.groups.set(unitId, change.group);
+  }
+
+  private serveNow(step: number): ServedExperiment {
+    const { experiment, policy } = this;
+    const version = step + 1;
+    if (policy.yardstick !== null) {
+      const snapshot = { version, digest: '', clockMs: 0, armCount: experiment.arms.length };
+      return { experiment, snapshot, policies: new Map([[policy.spec.kind, policy.yardstick]]) };
+    }
+    const merged = new MergedSums();
+    for (const { cohort, sums } of this.state.sums.entries()) merged.replace(0, cohort, sums);
+    const { clockMs, arms, policies } = buildParameters(experiment, merged);
+    return serve(experiment, {
+      experimentId: experiment.id,
+      experimentVersion: experiment.version,
+      version,
+      // Nobody compares it here, and it would cost more than all the rest.
+      digest: '',
+      clockMs,
+      offsets: [],
+      arms,
+      policies,
+    });
+  }
+}
+
+/** By the way that every definition takes, so that what a file leaves out has its default here too. */
+function define(world: Environment, seed: number, policy: SimulatedPolicy): Experiment {
+  const file = {
+    id: `simulation-${seed}`,
+    arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
+    policy: { kind: allPolicies()[0]!.kind },
+    floor: 0,
+    context: world.features,
+    reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
+    attribution: { window: EVER },
+    cohort: EVER,
+  };
+  const [experiment] = parseExperimentFile('simulation', JSON.stringify(file), allPolicies());
+  return { ...experiment!, policies: [policy.spec], appliedAtMs: [0] };
+}
+
+function rulesOf(experiment: Experiment): Rules {
+  return {
+    experiments: new Map([[experiment.id, experiment]]),
+    limits: { windowMs: EVER_MS, graceMs: 0, earlyGraceMs: 0 },
+  };
+}

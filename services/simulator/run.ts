@@ -1,0 +1,85 @@
+/**
+ * One policy in one world with one seed, step by step: deliver what has arrived, publish, decide, observe. All policies
+ * of one seed meet the same users and the same noise. A pure function of its options.
+ */
+import type { Decision } from '../core/events.ts';
+import type { Counts } from '../core/learning/counts.ts';
+import { getOrInsert } from '../core/learning/sums.ts';
+import { type Random, seededRandom } from '../core/random.ts';
+import { parseDelay, type RewardReport } from './delays.ts';
+import { findEnvironment } from './environments/catalogue.ts';
+import { SimulatedLearner } from './learner.ts';
+import { parsePolicy } from './policies.ts';
+import { type RunRecord, Recorder } from './recorder.ts';
+
+/** Plain data, so that it can be sent to another thread. */
+export interface RunOptions {
+  /** A name of the catalogue. */
+  readonly environment: string;
+  /** As parsePolicy takes it. */
+  readonly policy: string;
+  readonly seed: number;
+  /** How many units ask, one a step. */
+  readonly users: number;
+  /** As parseDelay takes it. */
+  readonly delay: string;
+  /** Share of the rewards that never arrive. */
+  readonly neverShare: number;
+  /** A new snapshot before every so many decisions. */
+  readonly snapshotEvery: number;
+}
+
+export interface Run extends RunRecord {
+  /** The learner's books at the end. */
+  readonly counts: Readonly<Counts>;
+}
+
+interface Arrival {
+  readonly decision: Decision;
+  readonly revision: number;
+  readonly value: number;
+  readonly isLast: boolean;
+}
+
+/** What a seed is used for; each use has a stream of its own. */
+const STREAMS = ['world', 'users', 'noise', 'delay', 'loss'] as const;
+
+/** @throws Invalid naming what is wrong in the options. */
+export function simulate(options: RunOptions): Run {
+  const { users, snapshotEvery, seed } = options;
+  const [worldRandom, userRandom, noise, delayRandom, lossRandom] = STREAMS.map((_, stream) =>
+    seededRandom(seed + stream * 2 ** 32),
+  ) as [Random, Random, Random, Random, Random];
+  const world = findEnvironment(options.environment).create(worldRandom);
+  const delay = parseDelay(options.delay);
+  const learner = new SimulatedLearner(world, { seed, policy: parsePolicy(options.policy) });
+  const recorder = new Recorder(world, users);
+  /** By step after whose decision they arrive. */
+  const arrivals = new Map<number, Arrival[]>();
+
+  for (let step = 0; step < users; step++) {
+    const unit = world.nextUnit(userRandom);
+    if (learner.redefine(world, step) || step % snapshotEvery === 0) learner.publish(step);
+    const { decision, armIndex } = learner.decide(unit, step);
+    const value = world.observe(unit, armIndex, noise);
+    recorder.record(unit, armIndex, value);
+    const reports = delay(value, delayRandom);
+    const isLost = lossRandom.next() < options.neverShare;
+    if (!isLost) schedule(arrivals, decision, step, reports);
+    for (const { decision: of, ...report } of arrivals.get(step) ?? []) learner.reward(of, report, step);
+    arrivals.delete(step);
+  }
+  return { ...recorder.finish(), counts: learner.counts };
+}
+
+function schedule(
+  arrivals: Map<number, Arrival[]>,
+  decision: Decision,
+  step: number,
+  reports: readonly RewardReport[],
+): void {
+  for (const [at, { delaySteps, revision, value }] of reports.entries()) {
+    const arrival = { decision, revision, value, isLast: at === reports.length - 1 };
+    getOrInsert(arrivals, step + delaySteps, () => []).push(arrival);
+  }
+}
