@@ -103,9 +103,7 @@ export class TallyTask {
     if (offsets.decisions === this.committed.decisions && offsets.rewards === this.committed.rewards) return;
     const startedMs = options.nowMs();
     await this.appendDeadLetters();
-    const changed = await join.commit(this.publishedUpTo);
-    // While catching up with an earlier owner: what it has published is not published again under an older cut.
-    if (!reflectedBy(offsets, this.publishedUpTo)) for (const tally of changed) this.remember(tally);
+    for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);
     this.committed = offsets;
     const committedMs = options.nowMs();
     await this.publish();

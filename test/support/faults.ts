@@ -79,3 +79,37 @@ export async function garbageIn(folder: string, name: RegExp): Promise<number> {
   }
   return files.length;
 }
+
+/** A view of a log that has lost what was appended to some topics before a time, as retention drops it. */
+export async function droppedBefore(log: Log, topics: readonly string[], timeMs: number): Promise<Log> {
+  const starts = new Map<string, readonly number[]>();
+  for (const topic of topics) starts.set(topic, await log.admin.offsetsAt(topic, timeMs));
+  const kept = ({ topic, partition }: TopicPartition, offset: number): number =>
+    Math.max(offset, starts.get(topic)?.[partition] ?? 0);
+  return {
+    reader() {
+      const reader = log.reader();
+      return {
+        assign: (positions) => reader.assign(positions.map((to) => ({ ...to, offset: kept(to, to.offset) }))),
+        seek: (to) => reader.seek({ ...to, offset: kept(to, to.offset) }),
+        poll: (options) => reader.poll(options),
+        close: () => reader.close(),
+      };
+    },
+    writer: () => log.writer(),
+    membership: () => log.membership(),
+    admin: {
+      createTopics: (specs) => log.admin.createTopics(specs),
+      deleteTopics: (names) => log.admin.deleteTopics(names),
+      partitionCount: (topic) => log.admin.partitionCount(topic),
+      offsets: async (topic) =>
+        (await log.admin.offsets(topic)).map(({ start, end }, partition) => ({
+          start: kept({ topic, partition }, start),
+          end,
+        })),
+      offsetsAt: async (topic, atMs) =>
+        (await log.admin.offsetsAt(topic, atMs)).map((offset, partition) => kept({ topic, partition }, offset)),
+    },
+    close: () => log.close(),
+  };
+}

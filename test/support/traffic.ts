@@ -9,7 +9,7 @@ import { decision, experiment, reward, T0 } from './core.ts';
 import { type Event, World } from './world.ts';
 
 export const TRAFFIC_LIMITS: JoinLimits = { windowMs: 2_000, graceMs: 500, earlyGraceMs: 500 };
-const STEP_MS = 37;
+export const STEP_MS = 37;
 const UNITS = 23;
 
 const EXPERIMENTS: readonly Experiment[] = ['coupon', 'banner', 'layout'].map((id, index) =>

@@ -61,8 +61,13 @@ export class World {
     const clock = { nowMs: options.nowMs ?? T0 };
     const log = new EmbeddedLog({ folder: null, now: () => clock.nowMs });
     const world = new World(log, clock, options.partitions ?? 2, options.limits ?? LIMITS);
-    await log.admin.createTopics(topicSpecs(world.topics, world.partitions));
+    await world.createTopics();
     return world;
+  }
+
+  /** Creates those that are missing. */
+  async createTopics(): Promise<void> {
+    await this.log.admin.createTopics(topicSpecs(this.topics, this.partitions));
   }
 
   async define(...experiments: Experiment[]): Promise<void> {

@@ -1,14 +1,25 @@
 import { describe, expect, it } from 'vitest';
+import {
+  decodeHeader,
+  FORMAT,
+  HEADER_KEY,
+  type StoreHeader,
+  SUMS_FROM,
+  SUMS_TO,
+} from '../../../services/contracts/store-format.ts';
 import type { Fenced } from '../../../services/core/errors.ts';
 import type { PerStream } from '../../../services/core/events.ts';
+import { rewardMemoryMs } from '../../../services/core/join/group.ts';
 import { type Counts, unaccounted } from '../../../services/core/learning/counts.ts';
 import { reflectedBy } from '../../../services/core/learning/tally.ts';
 import type { Restored } from '../../../services/learner/restore.ts';
+import type { Log } from '../../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../../services/platform/store/memory.ts';
 import type { Store } from '../../../services/platform/store/port.ts';
-import { CrashPoint } from '../../support/faults.ts';
-import { sendTraffic, trafficWorld } from '../../support/traffic.ts';
+import { T0 } from '../../support/core.ts';
+import { CrashPoint, droppedBefore } from '../../support/faults.ts';
+import { STEP_MS, sendTraffic, TRAFFIC_LIMITS, trafficWorld } from '../../support/traffic.ts';
 import type { World } from '../../support/world.ts';
 
 /** Small polls and commits as often as possible: many crash points in little input. */
@@ -53,19 +64,32 @@ async function expectNoStepBack(world: World): Promise<void> {
   }
 }
 
+async function sumsPublished(world: World): Promise<number> {
+  let count = 0;
+  for await (const { records } of readToEnd(world.log, await startOf(world.log, world.topics.tallies))) {
+    count += records.filter(({ value }) => world.codecs.tally.decode(value!).kind === 'sums').length;
+  }
+  return count;
+}
+
 interface RunOptions {
+  readonly log?: Log;
   readonly stores: Map<number, Store>;
   readonly steps?: number;
   readonly pollRecordsMax?: number;
 }
 
 /** Runs a learner until it has learned everything, or its steps are used up. @returns whether it crashed, and where from it began. */
-async function run(world: World, { stores, steps = Number.MAX_SAFE_INTEGER, ...settings }: RunOptions) {
+async function run(
+  world: World,
+  { stores, log = world.log, steps = Number.MAX_SAFE_INTEGER, ...settings }: RunOptions,
+) {
   const crash = new CrashPoint(steps);
   const from: Restored['from'][] = [];
+  const lost: string[] = [];
   const opened = Promise.withResolvers<void>();
   const learner = await world.learner({
-    log: crash.log(world.log, [world.topics.tallies, world.topics.deadLetters]),
+    log: crash.log(log, [world.topics.tallies, world.topics.deadLetters]),
     openStore: async (partition) => {
       const store = stores.get(partition) ?? new MemoryStore();
       stores.set(partition, store);
@@ -81,9 +105,7 @@ async function run(world: World, { stores, steps = Number.MAX_SAFE_INTEGER, ...s
           from.push(origin);
           opened.resolve();
         },
-        lost: (_partition, error) => {
-          throw error;
-        },
+        lost: (_partition, error) => void lost.push(error.code),
         fenced: (_partition: number, _error: Fenced) => {},
         failed: (error) => {
           throw error;
@@ -93,7 +115,7 @@ async function run(world: World, { stores, steps = Number.MAX_SAFE_INTEGER, ...s
   });
   await Promise.race([Promise.all([opened.promise, world.learned(() => crash.isReached)]), crash.reached]);
   await learner.stop();
-  return { crashed: crash.isReached, from };
+  return { crashed: crash.isReached, from, lost };
 }
 
 describe('a learner that crashes', () => {
@@ -167,7 +189,121 @@ describe('a partition that is taken over', () => {
     const world = await trafficWorld();
     await sendTraffic(world, 0, 40);
     expect((await run(world, { stores: new Map() })).from).toEqual(['log']);
+    const published = await sumsPublished(world);
     expect((await run(world, { stores: new Map() })).from).toEqual(['tallies']);
+    await expectTheTruth(world);
+    // What stands in the tallies already is not published again.
+    expect(await sumsPublished(world)).toBe(published);
+  });
+});
+
+describe('a local store', () => {
+  /** A store that holds the first part of the traffic, and a world that holds all of it. */
+  async function begun(): Promise<{ world: World; stores: Map<number, Store> }> {
+    const world = await trafficWorld();
+    const stores = new Map<number, Store>();
+    await sendTraffic(world, 0, 40);
+    await run(world, { stores });
+    await sendTraffic(world, 40, STEPS);
+    return { world, stores };
+  }
+
+  async function changeHeader(store: Store, change: Partial<StoreHeader>): Promise<void> {
+    const [bytes] = await store.getMany([HEADER_KEY]);
+    const header = { ...decodeHeader(bytes!)!, ...change };
+    await store.commit({ puts: [[HEADER_KEY, Buffer.from(JSON.stringify(header))]], deletes: [] });
+  }
+
+  it.each<[string, Partial<StoreHeader>]>([
+    ['of another format', { format: FORMAT + 1 }],
+    ['of another partition', { partition: 3 }],
+    ['made under another number of partitions', { partitions: 5 }],
+    ['made under other limits', { limits: { ...TRAFFIC_LIMITS, graceMs: 499 } }],
+    ['ahead of the log, as after the log lost its end', { offsets: { decisions: 100_000, rewards: 1 } }],
+  ])('%s is not used', async (_what, change) => {
+    const { world, stores } = await begun();
+    await changeHeader(stores.get(0)!, change);
+    expect((await run(world, { stores })).from).toEqual(['tallies']);
+    await expectTheTruth(world);
+  });
+
+  it('whose header is garbage is not used', async () => {
+    const { world, stores } = await begun();
+    await stores.get(0)!.commit({ puts: [[HEADER_KEY, Buffer.from('garbage')]], deletes: [] });
+    expect((await run(world, { stores })).from).toEqual(['tallies']);
+    await expectTheTruth(world);
+  });
+
+  it.each([
+    ['tallies', SUMS_FROM, SUMS_TO],
+    ['groups', 'g/', 'g0'],
+  ])('whose %s are garbage is thrown away and rebuilt, and says so', async (_what, from, to) => {
+    const { world, stores } = await begun();
+    const entries = await stores.get(0)!.range(from, to, 1_000);
+    expect(entries.length).toBeGreaterThan(0);
+    const puts = entries.map(([key]) => [key, Buffer.alloc(40, 0xff)] as const);
+    await stores.get(0)!.commit({ puts, deletes: [] });
+    const after = await run(world, { stores });
+    expect(after.lost).toEqual(['store-unreadable']);
+    expect(after.from.at(-1)).toBe('tallies');
+    await expectTheTruth(world);
+  });
+
+  it('that never finished being filled is not used', async () => {
+    const { world } = await begun();
+    const stores = new Map<number, Store>();
+    for (let steps = 0; steps < 6; steps++) expect((await run(world, { stores, steps })).crashed).toBe(true);
+    await run(world, { stores });
+    await expectTheTruth(world);
+  });
+});
+
+describe('a log that lost what the learner has learned from, or not yet', () => {
+  async function failure(world: World, log = world.log): Promise<unknown> {
+    const failed = Promise.withResolvers<unknown>();
+    const tally = {
+      folded() {},
+      refused() {},
+      committed() {},
+      opened() {},
+      lost() {},
+      fenced() {},
+      failed: failed.resolve,
+    };
+    const learner = await world.learner({ log, observer: { tally } });
+    const error = await failed.promise;
+    await learner.stop();
+    return error;
+  }
+
+  const inputs = (world: World) => [world.topics.decisions, world.topics.rewards];
+
+  it('stops the learner loudly when it ends before what the tallies reflect', async () => {
+    const world = await trafficWorld();
+    await sendTraffic(world, 0, STEPS);
+    await run(world, { stores: new Map() });
+    await world.log.admin.deleteTopics([world.topics.decisions]);
+    await world.createTopics();
+    expect(await failure(world)).toMatchObject({ name: 'Corrupt', code: 'log-too-short' });
+  });
+
+  it('stops the learner loudly when retention dropped what nobody has learned from', async () => {
+    const world = await trafficWorld();
+    await sendTraffic(world, 0, 40);
+    await run(world, { stores: new Map() });
+    await sendTraffic(world, 40, STEPS);
+    const log = await droppedBefore(world.log, inputs(world), T0 + 60 * STEP_MS);
+    expect(await failure(world, log)).toMatchObject({ name: 'Corrupt', code: 'log-dropped' });
+  });
+
+  it('is learned on from when retention dropped only what can be reached no more', async () => {
+    const world = await trafficWorld();
+    await sendTraffic(world, 0, 300);
+    await run(world, { stores: new Map() });
+    await sendTraffic(world, 300, 340);
+    const reachMs = 2 * rewardMemoryMs(TRAFFIC_LIMITS);
+    const log = await droppedBefore(world.log, inputs(world), T0 + 300 * STEP_MS - reachMs - 2 * STEP_MS);
+    expect((await run(world, { stores: new Map(), log })).from).toEqual(['tallies']);
     await expectTheTruth(world);
   });
 });
