@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import type { TopicNames } from '../../services/contracts/keys.ts';
+import { Fenced } from '../../services/core/errors.ts';
 import { DEFAULT_SETTINGS, type RunningDecider, startDecider } from '../../services/decider/start.ts';
 import { type Learner, startLearner } from '../../services/learner/learner.ts';
 import { learnerTelemetry } from '../../services/learner/telemetry.ts';
@@ -84,7 +85,8 @@ class EmbeddedStage implements Stage {
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, groupId: name },
       observer: learnerTelemetry(createMetrics({ service: 'learner', process: false }), this.logger, (error) => {
-        throw error;
+        // Being cut off ends a killed learner, as it should.
+        if (!(error instanceof Fenced)) throw error;
       }),
     });
     this.learners.set(name, learner);
