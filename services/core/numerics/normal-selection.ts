@@ -16,7 +16,7 @@ const { NODE_COUNT, NODES, WEIGHTS } = rule;
 const { NORMAL_TABLE, REACH, STEPS, TERMS } = normal;
 
 /** In deviations of the narrowest normal within the panel. */
-const PANEL_DEVIATIONS = 6;
+const PANEL_DEVIATIONS = 4;
 /** How far a panel's sum may be from the rise of ∏F over it. */
 const TOLERANCE = 1e-11;
 const CUTS_MAX = 12;
@@ -28,9 +28,9 @@ export class NormalSelection {
   private readonly present: Int32Array;
   /** f/F at the panel's points, 16 for each arm present. */
   private readonly ratios: Float64Array;
-  private means = new Float64Array(0);
-  private deviations = new Float64Array(0);
-  private probabilities = new Float64Array(0);
+  private means: Float64Array = new Float64Array(0);
+  private deviations: Float64Array = new Float64Array(0);
+  private probabilities: Float64Array = new Float64Array(0);
 
   /** @param sizeMax the most normals that a call may have. */
   constructor(sizeMax: number) {
@@ -44,7 +44,10 @@ export class NormalSelection {
    */
   select(means: Float64Array, deviations: Float64Array, probabilities: Float64Array): void {
     const size = probabilities.length;
-    assert(size > 0 && size <= this.present.length, `${size} normals to select from, allowed 1 to ${this.present.length}`);
+    assert(
+      size > 0 && size <= this.present.length,
+      `${size} normals to select from, allowed 1 to ${this.present.length}`,
+    );
     probabilities.fill(size === 1 ? 1 : 0);
     if (size === 1) return;
     this.means = means;

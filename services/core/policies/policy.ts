@@ -32,6 +32,8 @@ export interface Policy {
   readonly doc: string;
   /** Whether `probabilities` reads the context. */
   readonly contextual: boolean;
+  /** Whether every feature must be 0 or 1, which leaves out numbers. */
+  readonly indicatorsOnly?: true;
   readonly parameters: readonly ParameterSpec[];
 
   /**

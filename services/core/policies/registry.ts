@@ -8,9 +8,12 @@ import { exp3 } from './exp3.ts';
 import { exploreThenCommit } from './explore-then-commit.ts';
 import { fixedSplit } from './fixed-split.ts';
 import { gaussianTs } from './gaussian-ts.ts';
+import { linearTs } from './linear-ts.ts';
 import { linUcb } from './linucb.ts';
+import { linUcbHybrid } from './linucb-hybrid.ts';
 import type { ParameterSpec, Policy } from './policy.ts';
 import { proportional } from './proportional.ts';
+import { pucb } from './pucb.ts';
 import { softmax } from './softmax.ts';
 import { ucb1 } from './ucb1.ts';
 import { ucb1Tuned } from './ucb1-tuned.ts';
@@ -24,8 +27,11 @@ const policies: readonly Policy[] = [
   exploreThenCommit,
   fixedSplit,
   gaussianTs,
+  linearTs,
   linUcb,
+  linUcbHybrid,
   proportional,
+  pucb,
   softmax,
   ucb1,
   ucb1Tuned,
