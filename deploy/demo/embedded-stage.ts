@@ -25,7 +25,7 @@ const SETTINGS = {
   limits: DEMO_LIMITS,
   sessionTimeoutMs: 6_000,
   commitIntervalMs: 200,
-  publishIntervalMs: 200,
+  publishIntervalMs: 100,
   pollRecordsMax: 5_000,
   reopenDelayMs: 1_000,
 };

@@ -242,12 +242,13 @@ class Performance {
   private async killLearner(): Promise<void> {
     this.options.say('(c) The learner is killed without warning, and started again');
     const killedAtMs = Date.now();
+    this.live.measureFreshness(false);
     await this.learner!.kill();
     const version = this.live.snapshots.get(COUPON)?.version ?? 0;
     this.learner = await this.stage.startLearner('live', 'kept');
     await this.live.until(() => (this.live.snapshots.get(COUPON)?.version ?? 0) > version);
     this.recoveryMs = Date.now() - killedAtMs;
-    this.live.forgetRewards();
+    this.live.measureFreshness(true);
   }
 
   private async nextSnapshot(experimentId: ExperimentId): Promise<void> {

@@ -31,6 +31,7 @@ export class Watch {
   private readonly followers: readonly TopicFollower[];
   private readonly conditions = new Set<Condition>();
   private sent: Sent[] = [];
+  private measuring = true;
   private readonly codecs: Codecs;
 
   constructor(log: Log, topics: TopicNames, codecs: Codecs) {
@@ -62,11 +63,12 @@ export class Watch {
 
   /** Measures how long it takes until a snapshot of the experiment reflects the reward. */
   awaitReward(sent: Sent): void {
-    this.sent.push(sent);
+    if (this.measuring) this.sent.push(sent);
   }
 
-  /** Forgets rewards not yet reflected: for the time that the learner is dead. */
-  forgetRewards(): void {
+  /** Freshness is told of a learner that lives; how long a dead one takes to come back is a figure of its own. */
+  measureFreshness(measuring: boolean): void {
+    this.measuring = measuring;
     this.sent = [];
   }
 

@@ -58,8 +58,8 @@ export const LEARNER_CONFIG = defineConfig({
   publishInterval: {
     env: 'CROUPIER_LEARNER_PUBLISH_INTERVAL',
     type: duration({ minMs: 1, maxMs: 60_000 }),
-    default: '200ms',
-    doc: 'How often a changed experiment gets a new snapshot',
+    default: '100ms',
+    doc: 'Least time between two snapshots of an experiment; the first change after it is published at once',
   },
   sessionTimeout: {
     env: 'CROUPIER_LEARNER_SESSION_TIMEOUT',

@@ -8,6 +8,9 @@ import type { Experiment } from '../core/experiment.ts';
 import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 
+/** A change ends the wait; this only bounds it. */
+const IDLE_WAIT_MS_MAX = 60_000;
+
 export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' | 'writer'> {
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
@@ -77,7 +80,9 @@ export class PublishRole {
   private async run(publisher: Publisher, writer: LogWriter, stop: AbortSignal): Promise<void> {
     try {
       await this.whileUnavailable(() => publisher.start(), stop);
+      stop.addEventListener('abort', () => publisher.wake());
       while (!stop.aborted) {
+        await publisher.changed(IDLE_WAIT_MS_MAX);
         await this.whileUnavailable(() => publisher.publish(), stop);
         await this.pause(stop);
       }

@@ -16,6 +16,7 @@ import { type CohortTally, reflectedBy } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
+import { Signal } from '../platform/log/signal.ts';
 
 export interface PublisherOptions {
   readonly log: Log;
@@ -51,6 +52,7 @@ export class Publisher {
   private readonly dirty = new Set<ExperimentId>();
   private readonly published = new Map<ExperimentId, { readonly digest: string; readonly version: number }>();
   private readonly follower: TopicFollower;
+  private readonly news = new Signal();
 
   constructor(options: PublisherOptions) {
     this.options = options;
@@ -80,10 +82,20 @@ export class Publisher {
     await this.follower.stop();
   }
 
+  /** Resolves when there is something to publish, at the latest after the wait. */
+  async changed(waitMsMax: number): Promise<void> {
+    if (this.dirty.size === 0) await this.news.wait(waitMsMax);
+  }
+
+  /** Ends a wait for changes. */
+  wake(): void {
+    this.news.fire();
+  }
+
   /** Call when a definition changed: its snapshot may look different now. */
   defined({ id }: Experiment): void {
     const { partition, talliesPartitions } = this.options;
-    if (partitionOf(id, talliesPartitions) === partition) this.dirty.add(id);
+    if (partitionOf(id, talliesPartitions) === partition) this.touch(id);
   }
 
   /** Publishes a snapshot of each experiment that changed since the last call. @throws Unavailable. */
@@ -147,7 +159,12 @@ export class Publisher {
     merged.sums.replace(partition, cohort, sums);
     const newest = merged.offsets.get(partition);
     if (newest === undefined || reflectedBy(newest, offsets)) merged.offsets.set(partition, offsets);
+    this.touch(experimentId);
+  }
+
+  private touch(experimentId: ExperimentId): void {
     this.dirty.add(experimentId);
+    this.news.fire();
   }
 
   private mergedOf(experimentId: ExperimentId): Merged {
