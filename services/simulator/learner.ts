@@ -89,9 +89,7 @@ export class SimulatedLearner {
       decisionId: `decision-${step}` as DecisionId,
       decidedAtMs: step * STEP_MS,
     });
-    this.apply(outcome.decision.unitId, (group) =>
-      handleDecision(group, outcome.decision, step * STEP_MS, this.rules),
-    );
+    this.apply(outcome.decision.unitId, (group) => handleDecision(group, outcome.decision, step * STEP_MS, this.rules));
     return outcome;
   }
 

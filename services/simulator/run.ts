@@ -10,7 +10,7 @@ import { parseDelay, type RewardReport } from './delays.ts';
 import { findEnvironment } from './environments/catalogue.ts';
 import { SimulatedLearner } from './learner.ts';
 import { parsePolicy } from './policies.ts';
-import { type RunRecord, Recorder } from './recorder.ts';
+import { Recorder, type RunRecord } from './recorder.ts';
 
 /** Plain data, so that it can be sent to another thread. */
 export interface RunOptions {

@@ -1,0 +1,64 @@
+/** Comparisons as text for a terminal. */
+import { type Cell, renderTable } from '../platform/table.ts';
+import type { Band } from './band.ts';
+import type { Comparison, PolicyResult } from './comparison.ts';
+import type { ArmShares } from './summary.ts';
+
+/** More arms than this do not fit a line. */
+const ARMS_SHOWN_MAX = 10;
+
+/** @returns a heading, the figures of each policy, and who was dealt what; without a last newline. */
+export function comparisonText(comparison: Comparison): string {
+  const { environment, users, seeds, oracle, armIds } = comparison;
+  const last = seeds.at(-1)!;
+  const heading =
+    `${environment}: ${users} users, seeds ${seeds[0]}${last === seeds[0] ? '' : ` to ${last}`}; ` +
+    `an oracle has ${bandText(oracle, 2)} a user`;
+  const parts = [heading, figureTable(comparison)];
+  if (armIds.length <= ARMS_SHOWN_MAX) parts.push('Share of users by arm dealt', shareTable(comparison));
+  return parts.join('\n');
+}
+
+function figureTable({ policies }: Comparison): string {
+  const head = ['policy', 'mean', 'observed', 'total', 'regret', 'regret rate', 'best arm', 'ROI'];
+  const rows = policies.map(({ policy, figures }) => [
+    policy,
+    bandText(figures.mean, 2),
+    bandText(figures.meanObserved, 2),
+    bandText(figures.total, 0),
+    bandText(figures.regret, 0),
+    percentText(figures.regretRate, 2),
+    percentText(figures.bestArmShare, 1),
+    percentText(figures.returnOnInvestment, 1),
+  ]);
+  return renderTable(head, rows);
+}
+
+function shareTable({ policies, armIds }: Comparison): string {
+  const [first] = policies;
+  const rows = [
+    ...shareRows('best for', first!, 'best'),
+    ...policies.flatMap((one) => shareRows(one.policy, one, 'dealt')),
+  ];
+  return renderTable(['policy', 'segment', ...armIds], rows);
+}
+
+function shareRows(name: string, result: PolicyResult, side: 'dealt' | 'best'): Cell[][] {
+  const row = (segment: string, shares: ArmShares): Cell[] => [
+    name,
+    segment,
+    ...shares[side].map((share) => `${(100 * share).toFixed(1)}%`),
+  ];
+  return [row('all', result.arms), ...[...result.segments].map(([segment, shares]) => row(segment, shares))];
+}
+
+function bandText(band: Band | null, digits: number): string {
+  if (band === null) return '-';
+  const half = band.high === null ? '' : ` ±${(band.high - band.mean).toFixed(digits)}`;
+  return `${band.mean.toFixed(digits)}${half}`;
+}
+
+function percentText(band: Band | null, digits: number): string {
+  if (band === null) return '-';
+  return `${(100 * band.mean).toFixed(digits)}%${band.high === null ? '' : ` ±${(100 * (band.high - band.mean)).toFixed(digits)}`}`;
+}
