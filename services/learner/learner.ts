@@ -3,7 +3,7 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import type { Invalid, Unavailable } from '../core/errors.ts';
+import { Fenced, type Invalid, type Unavailable } from '../core/errors.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { ExperimentsView } from '../platform/experiments-view.ts';
 import type { Log } from '../platform/log/port.ts';
@@ -52,6 +52,10 @@ export interface Learner {
 /** @throws Invalid when a topic is missing or the inputs are not co-partitioned; Unavailable. */
 export async function startLearner(options: LearnerOptions): Promise<Learner> {
   const { log, topics, codecs, settings, observer } = options;
+  // Who is fenced has been told, and others go on: nothing to stop the process for.
+  const failed = (error: unknown): void => {
+    if (!(error instanceof Fenced)) observer.failed(error);
+  };
   const experiments = new ExperimentsView({
     log,
     topic: topics.experiments,
@@ -59,7 +63,7 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
     onDefined: (experiment) => publish.defined(experiment),
     onRefused: (error) => observer.definitionRefused(error),
     onUnavailable: (error) => observer.unavailable(error),
-    onFailed: (error) => observer.failed(error),
+    onFailed: failed,
   });
   const [talliesPartitions, snapshotsPartitions] = await Promise.all([
     partitionCount(log, topics.tallies),
@@ -73,7 +77,7 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
     snapshotsPartitions,
     experiments: experiments.experiments,
     observer: observer.publish,
-    failed: (error) => observer.failed(error),
+    failed,
   });
   const tally = new TallyRole({ ...options, ...settings, experiments, observer: observer.tally });
   await experiments.start();

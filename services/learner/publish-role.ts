@@ -3,7 +3,7 @@
  * clock that makes them publish. Owns the publishers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fenced, Unavailable } from '../core/errors.ts';
+import { Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
 import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
@@ -64,7 +64,7 @@ export class PublishRole {
     const publisher = new Publisher({ ...this.options, partition, writer });
     const stop = new AbortController();
     const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => {
-      if (!(error instanceof Fenced)) this.options.failed(error);
+      this.options.failed(error);
     });
     this.running.set(partition, { publisher, stop, done });
   }

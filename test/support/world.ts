@@ -39,6 +39,14 @@ export const SETTINGS: LearnerSettings = {
   reopenDelayMs: 1,
 };
 
+export interface WorldOptions {
+  readonly partitions?: number;
+  readonly nowMs?: number;
+  readonly limits?: JoinLimits;
+  /** Largest append to an input topic. */
+  readonly inputBytesMax?: number;
+}
+
 export class World {
   readonly log: Log;
   readonly topics: TopicNames;
@@ -46,28 +54,30 @@ export class World {
   readonly limits: JoinLimits;
   readonly partitions: number;
   readonly clock: { nowMs: number };
+  private readonly inputBytesMax: number;
 
-  private constructor(log: Log, clock: { nowMs: number }, partitions: number, limits: JoinLimits) {
+  private constructor(log: Log, clock: { nowMs: number }, options: WorldOptions) {
     this.log = log;
     this.clock = clock;
-    this.partitions = partitions;
-    this.limits = limits;
+    this.partitions = options.partitions ?? 2;
+    this.limits = options.limits ?? LIMITS;
+    this.inputBytesMax = options.inputBytesMax ?? 1_048_576;
     this.topics = topicNames();
     this.codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
   }
 
   /** @param options.nowMs the log's clock at first; move it with `clock.nowMs`. */
-  static async create(options: { partitions?: number; nowMs?: number; limits?: JoinLimits } = {}): Promise<World> {
+  static async create(options: WorldOptions = {}): Promise<World> {
     const clock = { nowMs: options.nowMs ?? T0 };
     const log = new EmbeddedLog({ folder: null, now: () => clock.nowMs });
-    const world = new World(log, clock, options.partitions ?? 2, options.limits ?? LIMITS);
+    const world = new World(log, clock, options);
     await world.createTopics();
     return world;
   }
 
   /** Creates those that are missing. */
   async createTopics(): Promise<void> {
-    await this.log.admin.createTopics(topicSpecs(this.topics, this.partitions));
+    await this.log.admin.createTopics(topicSpecs(this.topics, this.partitions, this.inputBytesMax));
   }
 
   async define(...experiments: Experiment[]): Promise<void> {
@@ -97,7 +107,7 @@ export class World {
       log?: Log;
       openStore?: (partition: number) => Promise<Store>;
       settings?: Partial<LearnerSettings>;
-      observer?: Partial<LearnerObserver>;
+      observer?: ObserverOverrides;
     } = {},
   ): Promise<Learner> {
     return startLearner({
@@ -107,7 +117,7 @@ export class World {
       openStore: options.openStore ?? (async () => new MemoryStore()),
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, limits: this.limits, ...options.settings },
-      observer: { ...failingObserver(), ...options.observer },
+      observer: observer(options.observer),
     });
   }
 
@@ -182,30 +192,45 @@ export class World {
     return decisions.map(({ end }, partition) => ({ decisions: end, rewards: rewards[partition]!.end }));
   }
 
-  private async append(topic: string, record: AppendRecord): Promise<void> {
+  /** @param partition where the record's key says, when left out. */
+  async append(topic: string, record: AppendRecord, partition?: number): Promise<void> {
     const count = (await this.log.admin.partitionCount(topic))!;
     const writer = this.log.writer();
-    await writer.append({ topic, partition: partitionOf(record.key!, count) }, [record]);
+    await writer.append({ topic, partition: partition ?? partitionOf(record.key!, count) }, [record]);
     await writer.close();
   }
 }
 
-function topicSpecs(topics: TopicNames, partitions: number): TopicSpec[] {
-  const spec = (topic: string, count: number, cleanup: 'compact' | 'delete'): TopicSpec => ({
+function topicSpecs(topics: TopicNames, partitions: number, inputBytesMax: number): TopicSpec[] {
+  const spec = (
+    topic: string,
+    count: number,
+    cleanup: 'compact' | 'delete',
+    recordBytesMax = 4_194_304,
+  ): TopicSpec => ({
     topic,
     partitions: count,
     cleanup,
     retentionMs: null,
-    recordBytesMax: 4_000_000,
+    recordBytesMax,
   });
   return [
     spec(topics.experiments, 1, 'compact'),
-    spec(topics.decisions, partitions, 'delete'),
-    spec(topics.rewards, partitions, 'delete'),
+    spec(topics.decisions, partitions, 'delete', inputBytesMax),
+    spec(topics.rewards, partitions, 'delete', inputBytesMax),
     spec(topics.tallies, 2, 'compact'),
     spec(topics.snapshots, 2, 'compact'),
-    spec(topics.deadLetters, 1, 'delete'),
+    spec(topics.deadLetters, 1, 'delete', 1_048_576),
   ];
+}
+
+type ObserverOverrides = Partial<Omit<LearnerObserver, 'tally'>> & {
+  readonly tally?: Partial<LearnerObserver['tally']>;
+};
+
+function observer({ tally, ...others }: ObserverOverrides = {}): LearnerObserver {
+  const failing = failingObserver();
+  return { ...failing, ...others, tally: { ...failing.tally, ...tally } };
 }
 
 function failingObserver(): LearnerObserver {

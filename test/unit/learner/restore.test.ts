@@ -7,7 +7,6 @@ import {
   SUMS_FROM,
   SUMS_TO,
 } from '../../../services/contracts/store-format.ts';
-import type { Fenced } from '../../../services/core/errors.ts';
 import type { PerStream } from '../../../services/core/events.ts';
 import { rewardMemoryMs } from '../../../services/core/join/group.ts';
 import { type Counts, unaccounted } from '../../../services/core/learning/counts.ts';
@@ -98,18 +97,11 @@ async function run(
     settings: { ...SETTINGS, ...settings },
     observer: {
       tally: {
-        folded() {},
-        refused() {},
-        committed() {},
         opened: (_task, origin) => {
           from.push(origin);
           opened.resolve();
         },
         lost: (_partition, error) => void lost.push(error.code),
-        fenced: (_partition: number, _error: Fenced) => {},
-        failed: (error) => {
-          throw error;
-        },
       },
     },
   });
@@ -261,16 +253,7 @@ describe('a local store', () => {
 describe('a log that lost what the learner has learned from, or not yet', () => {
   async function failure(world: World, log = world.log): Promise<unknown> {
     const failed = Promise.withResolvers<unknown>();
-    const tally = {
-      folded() {},
-      refused() {},
-      committed() {},
-      opened() {},
-      lost() {},
-      fenced() {},
-      failed: failed.resolve,
-    };
-    const learner = await world.learner({ log, observer: { tally } });
+    const learner = await world.learner({ log, observer: { tally: { failed: failed.resolve } } });
     const error = await failed.promise;
     await learner.stop();
     return error;
