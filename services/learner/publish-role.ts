@@ -63,9 +63,7 @@ export class PublishRole {
     const writer = this.options.log.writer();
     const publisher = new Publisher({ ...this.options, partition, writer });
     const stop = new AbortController();
-    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => {
-      this.options.failed(error);
-    });
+    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => this.options.failed(error));
     this.running.set(partition, { publisher, stop, done });
   }
 
