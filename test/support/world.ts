@@ -4,6 +4,7 @@
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
 import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
+import { Fenced } from '../../services/core/errors.ts';
 import type { Decision, ExperimentId, PerStream, Reward } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
@@ -238,6 +239,10 @@ function failingObserver(): LearnerObserver {
     throw error;
   };
   const ignore = (): void => {};
+  // Being cut off ends a learner, as it should.
+  const failed = (error: unknown): void => {
+    if (!(error instanceof Fenced)) fail(error);
+  };
   return {
     tally: {
       folded: ignore,
@@ -246,11 +251,11 @@ function failingObserver(): LearnerObserver {
       opened: ignore,
       lost: (_partition, error) => fail(error),
       fenced: ignore,
-      failed: fail,
+      failed,
     },
     publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
     definitionRefused: fail,
     unavailable: fail,
-    failed: fail,
+    failed,
   };
 }

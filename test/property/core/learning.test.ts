@@ -14,7 +14,10 @@ const RULES = rules(
 const unit = fc.constantFrom('u', 'v');
 const stepMs = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
 /** How far an event's own time is from the log's: mostly close, sometimes years off. */
-const skewMs = fc.oneof({ weight: 6, arbitrary: fc.integer({ min: -40, max: 0 }) }, fc.constantFrom(-100, -101, 30, 10 ** 9));
+const skewMs = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: -40, max: 0 }) },
+  fc.constantFrom(-100, -101, 30, 10 ** 9),
+);
 
 const decisions = fc.array(
   fc.record({
@@ -91,22 +94,28 @@ const turns = fc.array(fc.boolean(), { minLength: 24, maxLength: 24 });
 describe('learning is a function of the logs', () => {
   it('any interleaving of the two streams, dropping what has run out at any time, gives the oracle its sums and books', () => {
     fc.assert(
-      fc.property(decisions, rewards, turns, fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }), (d, r, order, drops) => {
-        const [ds, rs] = [decisionEvents(d), rewardEvents(r)];
-        const oracle = new Oracle(RULES);
-        for (const event of [...ds, ...rs]) oracle.learn(event);
-        const live = new Oracle(RULES);
-        interleave(ds, rs, order).forEach((event, index) => {
-          live.learn(event);
-          if (drops[index]) live.drop();
-        });
-        expect(live.sums()).toEqual(oracle.sums());
-        expect(settledCounts(live.state.counts)).toEqual(settledCounts(oracle.state.counts));
-        live.drop();
-        oracle.drop();
-        expect(live.state.counts).toEqual(oracle.state.counts);
-        expect(settledCounts(live.state.counts).unaccounted).toBe(0);
-      }),
+      fc.property(
+        decisions,
+        rewards,
+        turns,
+        fc.array(fc.boolean(), { minLength: 24, maxLength: 24 }),
+        (d, r, order, drops) => {
+          const [ds, rs] = [decisionEvents(d), rewardEvents(r)];
+          const oracle = new Oracle(RULES);
+          for (const event of [...ds, ...rs]) oracle.learn(event);
+          const live = new Oracle(RULES);
+          interleave(ds, rs, order).forEach((event, index) => {
+            live.learn(event);
+            if (drops[index]) live.drop();
+          });
+          expect(live.sums()).toEqual(oracle.sums());
+          expect(settledCounts(live.state.counts)).toEqual(settledCounts(oracle.state.counts));
+          live.drop();
+          oracle.drop();
+          expect(live.state.counts).toEqual(oracle.state.counts);
+          expect(settledCounts(live.state.counts).unaccounted).toBe(0);
+        },
+      ),
       { numRuns: 3_000 },
     );
   });
