@@ -29,8 +29,9 @@ function connect(values: CliValues, { verbose }: { readonly verbose: boolean }):
   };
 }
 
-function replay(args: readonly string[]): Promise<number> {
-  const main = fileURLToPath(new URL('../replay/main.ts', import.meta.url));
+/** A service of its own, run with the same Node. @returns its exit code. */
+function runService(name: 'replay' | 'simulator', args: readonly string[]): Promise<number> {
+  const main = fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [main, ...args], { stdio: 'inherit' });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -50,5 +51,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version,
   readFile: (path) => readFile(path, 'utf8'),
   connect,
-  replay,
+  replay: (args) => runService('replay', args),
+  simulate: (args) => runService('simulator', args),
 });

@@ -32,6 +32,8 @@ export interface CliPorts {
   connect(values: CliValues, options: { readonly verbose: boolean }): Installation;
   /** Runs the replay service with these arguments. @returns its exit code. */
   replay(args: readonly string[]): Promise<number>;
+  /** Runs the simulator with these arguments. @returns its exit code. */
+  simulate(args: readonly string[]): Promise<number>;
 }
 
 export interface TextSink {

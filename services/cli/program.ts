@@ -28,6 +28,7 @@ Examples:
   croupier stats coupon
   croupier explain 01980b5e-2d3c-7a10-9d0e-5f2c8a7b6c1d
   croupier replay --help
+  croupier simulate --help
 
 Exit codes: 0 well, 1 a check failed or something was refused, 2 wrong use.`;
 
@@ -43,7 +44,7 @@ interface GlobalFlags extends Readonly<Record<string, unknown>> {
 /** @param args after the program's name. @returns the exit code. */
 export async function runCli(args: readonly string[], ports: CliPorts): Promise<number> {
   const session = new Session(ports);
-  const program = createProgram(session);
+  const program = createProgram(session, args);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return session.exitCode;
@@ -87,7 +88,7 @@ class Session {
   }
 }
 
-function createProgram(session: Session): Command {
+function createProgram(session: Session, args: readonly string[]): Command {
   const { stdout, stderr, version } = session.ports;
   const program = new Command('croupier')
     .description('Defines experiments, asks the decider, and proves what the learner did.')
@@ -105,7 +106,7 @@ function createProgram(session: Session): Command {
   addExperiments(program, session);
   addDecider(program, session);
   addExplain(program, session);
-  addReplay(program, session);
+  addServices(program, session, args);
   return program;
 }
 
@@ -214,19 +215,41 @@ function addExplain(program: Command, session: Session): void {
     );
 }
 
-/** The replay is a service of its own, with its own options; here it only has its place among the commands. */
-function addReplay(program: Command, session: Session): void {
+/** Services of their own, with their own options; here they only have their places among the commands. */
+function addServices(program: Command, session: Session, args: readonly string[]): void {
+  const { replay, simulate } = session.ports;
+  addService(
+    program,
+    'replay',
+    'learn again from the log and compare digests with the live snapshots; `replay --help` tells its options',
+    async (command) => {
+      session.exitCode = await replay([...givenFlags(program), ...command.args]);
+    },
+  );
+  addService(
+    program,
+    'simulate',
+    'show how policies learn in simulated worlds, without Kafka; `simulate --help` tells its options',
+    // As they stand on the line: its --json takes a file, ours takes nothing.
+    async (command) => {
+      session.exitCode = await simulate(args.slice(args.indexOf(command.name()) + 1));
+    },
+  );
+}
+
+function addService(
+  program: Command,
+  name: string,
+  description: string,
+  run: (command: Command) => Promise<void>,
+): void {
   program
-    .command('replay')
-    .description(
-      'learn again from the log and compare digests with the live snapshots; `replay --help` tells its options',
-    )
-    .argument('[options...]', 'as `replay --help` tells them')
+    .command(name)
+    .description(description)
+    .argument('[options...]', `as \`${name} --help\` tells them`)
     .helpOption(false)
     .allowUnknownOption()
-    .action(async (_args: string[], _options: object, command: Command) => {
-      session.exitCode = await session.ports.replay([...givenFlags(program), ...command.args]);
-    });
+    .action((_args: string[], _options: object, command: Command) => run(command));
 }
 
 /** Options of ours that stood somewhere on the line, as they were. */

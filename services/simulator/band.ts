@@ -1,5 +1,5 @@
 /** Means over seeds, and how sure they are. */
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 import { assert } from '../core/errors.ts';
 
 /** A mean over seeds with its 95 % confidence interval by Student's t; without bounds for a single seed. */

@@ -44,12 +44,12 @@ function shareTable({ policies, armIds }: Comparison): string {
 }
 
 function shareRows(name: string, result: PolicyResult, side: 'dealt' | 'best'): Cell[][] {
-  const row = (segment: string, shares: ArmShares): Cell[] => [
-    name,
+  const row = (label: string, segment: string, shares: ArmShares): Cell[] => [
+    label,
     segment,
     ...shares[side].map((share) => `${(100 * share).toFixed(1)}%`),
   ];
-  return [row('all', result.arms), ...[...result.segments].map(([segment, shares]) => row(segment, shares))];
+  return [row(name, 'all', result.arms), ...[...result.segments].map(([segment, shares]) => row('', segment, shares))];
 }
 
 function bandText(band: Band | null, digits: number): string {

@@ -25,6 +25,7 @@ export class CliWorld {
     (body: unknown, headers: Headers) => { readonly status?: number; readonly body: unknown }
   >();
   readonly replays: (readonly string[])[] = [];
+  readonly simulations: (readonly string[])[] = [];
   /** Instead of `answers`: the real one, for a decider that runs. */
   fetch: typeof fetch | null = null;
   /** What the terminal would have in its environment. */
@@ -55,6 +56,10 @@ export class CliWorld {
       replay: async (given) => {
         this.replays.push(given);
         return 3;
+      },
+      simulate: async (given) => {
+        this.simulations.push(given);
+        return 4;
       },
     };
     const code = await runCli(args, ports);

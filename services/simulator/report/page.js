@@ -10,7 +10,8 @@
   const CHART_HEIGHT_PX = 300;
 
   const colourOf = (at) => POLICY_COLOURS[at % POLICY_COLOURS.length];
-  const css = (name) => getComputedStyle(document.body).getPropertyValue(name);
+  const FAINT = resolved('--faint');
+  const LINE = resolved('--line');
   const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
   document.getElementById('setting').textContent = [
@@ -68,6 +69,7 @@
         curve: 'bestArmShare',
         digits: 3,
         level: 1,
+        range: [0, 1.02],
       });
     });
     return root;
@@ -148,13 +150,17 @@
     return ARM_COLOURS[arm % ARM_COLOURS.length];
   }
 
-  function drawChart(parent, comparison, { title, note, curve, digits, logarithmic = false, level = null }) {
+  function drawChart(
+    parent,
+    comparison,
+    { title, note, curve, digits, logarithmic = false, level = null, range = null },
+  ) {
     const card = element('div', { className: 'card' });
     const plot = element('div', { className: 'plot' });
     card.append(element('h3', {}, title), element('p', { className: 'note' }, note ?? '\u00a0'), plot);
     parent.append(card);
     const { policies, steps } = comparison;
-    const points = (values) => (logarithmic ? values.map((value) => (value > 0 ? value : null)) : values);
+    const shown = (at, values) => (logarithmic && !(values[at] > 0) ? null : values[at]);
     const data = [steps];
     const series = [{}];
     const bands = [];
@@ -162,12 +168,14 @@
       const { mean, low, high } = curves[curve];
       const line = { label: policy, stroke: colourOf(at), width: 2, points: { show: false } };
       const bound = { stroke: 'transparent', width: 0, points: { show: false } };
-      const empty = mean.map(() => null);
       series.push(line, bound, bound);
-      data.push(points(mean), points(high.length > 0 ? high : empty), points(low.length > 0 ? low : empty));
+      data.push(mean.map((_, step) => shown(step, mean)));
+      // A band that reaches below what a logarithmic axis can show is left out there.
+      const hasBand = (step) => low.length > 0 && shown(step, low) !== null;
+      for (const edge of [high, low]) data.push(mean.map((_, step) => (hasBand(step) ? edge[step] : null)));
       bands.push({ series: [3 * at + 2, 3 * at + 3], fill: `${colourOf(at)}2e` });
     }
-    const axis = { stroke: css('--faint'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false } };
+    const axis = { stroke: FAINT, grid: { stroke: LINE, width: 1 }, ticks: { show: false } };
     const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
     const values = (_, splits) => splits.map((value) => (value === null ? '' : compact.format(value)));
     const chart = new uPlot(
@@ -176,7 +184,10 @@
         height: CHART_HEIGHT_PX,
         legend: { show: false },
         cursor: { sync: { key: comparison.environment }, points: { show: false }, y: false },
-        scales: { x: { time: false, distr: logarithmic ? 3 : 1 }, y: { distr: logarithmic ? 3 : 1 } },
+        scales: {
+          x: { time: false, distr: logarithmic ? 3 : 1 },
+          y: range === null ? { distr: logarithmic ? 3 : 1 } : { range: [...range] },
+        },
         axes: [
           { ...axis, values, label: 'users', labelSize: 20, size: 34 },
           { ...axis, values, size: 58 },
@@ -204,7 +215,7 @@
     const { left, top, width, height } = u.bbox;
     if (y < top || y > top + height) return;
     u.ctx.save();
-    u.ctx.strokeStyle = css('--faint');
+    u.ctx.strokeStyle = FAINT;
     u.ctx.lineWidth = devicePixelRatio;
     u.ctx.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
     u.ctx.beginPath();
@@ -253,6 +264,16 @@
     const mark = element('span', { className: 'dot' });
     mark.style.background = colour;
     return mark;
+  }
+
+  /** A canvas wants a colour, not light-dark(). */
+  function resolved(name) {
+    const probe = element('span');
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
   }
 
   function element(name, properties = {}, text = '') {

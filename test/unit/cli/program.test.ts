@@ -58,3 +58,10 @@ test('replay gets what it was given and its exit code is ours', async () => {
   );
   expect(world.replays[0]).toContain('--json');
 });
+
+test('simulate gets what stands after it, as it stands, and its exit code is ours', async () => {
+  const world = new CliWorld();
+  const given = ['--env', 'growth-balanced', '--json', 'out.json', '--seeds=2', '--help'];
+  expect((await world.run('simulate', ...given)).code).toBe(4);
+  expect(world.simulations).toEqual([given]);
+});
