@@ -6,16 +6,13 @@ import type { z } from 'zod';
 import { Invalid } from '../core/errors.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
 import { contextDimension, type Experiment, type PolicySpec } from '../core/experiment.ts';
-import type { ParameterSpec } from '../core/policies/policy.ts';
+import type { Policy } from '../core/policies/policy.ts';
 import { SECTIONS, type Sections } from './experiment-shape.ts';
 import { DIMENSION_MAX } from './limits.ts';
 import { nearest } from './nearest.ts';
 import { listing, type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
 
-export interface PolicyDescription {
-  readonly kind: string;
-  readonly parameters: readonly ParameterSpec[];
-}
+export type PolicyDescription = Pick<Policy, 'kind' | 'parameters' | 'contextual' | 'indicatorsOnly'>;
 
 /**
  * @param file its name, for messages. @param policies what policy kinds there are.
@@ -115,11 +112,26 @@ class Reader {
     );
     context.forEach((feature, index) => {
       if (feature.kind === 'category') this.checkOnce(feature.values, (value) => ['context', index, 'values', value]);
+      if (feature.kind === 'cross') this.checkOnce(feature.of, (crossed) => ['context', index, 'of', crossed]);
     });
+    if (!this.crossesExist(context)) return;
     const dimension = contextDimension(context);
     if (dimension > DIMENSION_MAX) {
       this.report(['context'], `encodes to ${dimension} numbers, allowed ${DIMENSION_MAX}`);
     }
+  }
+
+  private crossesExist(context: Sections['context']): boolean {
+    const crossable = context.filter(({ kind }) => kind === 'boolean' || kind === 'category').map(({ name }) => name);
+    const problems = this.problems.length;
+    context.forEach((feature, index) => {
+      if (feature.kind !== 'cross') return;
+      feature.of.forEach((name, at) => {
+        if (crossable.includes(name)) return;
+        this.report(['context', index, 'of', at], unknown('boolean or category of the context', name, crossable));
+      });
+    });
+    return this.problems.length === problems;
   }
 
   private checkReward({ arms, reward }: Partial<Sections>): void {
@@ -143,18 +155,23 @@ class Reader {
   }
 
   private policySpecs(
-    { policy, policies }: Partial<Sections>,
+    { policy, policies, context }: Partial<Sections>,
     raw: ReadonlyMap<string, unknown>,
   ): readonly PolicySpec[] {
     if (raw.has('policy') === raw.has('policies')) {
       this.report(['policy'], 'give either policy or policies');
     }
-    const only = policy === undefined ? [] : [this.policySpec(policy, ['policy'])];
-    const listed = (policies ?? []).map((entry, index) => this.policySpec(entry, ['policies', index]));
+    const only = policy === undefined ? [] : [this.policySpec(policy, ['policy'], context)];
+    const listed = (policies ?? []).map((entry, index) => this.policySpec(entry, ['policies', index], context));
     return [...only, ...listed];
   }
 
-  private policySpec({ kind, ...given }: { readonly kind: string }, path: Path): PolicySpec {
+  /** @param context `undefined` when it is wrong itself. */
+  private policySpec(
+    { kind, ...given }: { readonly kind: string },
+    path: Path,
+    context: Sections['context'] | undefined,
+  ): PolicySpec {
     const description = this.policies.find((candidate) => candidate.kind === kind);
     const parameters = new Map<string, number>();
     if (description === undefined) {
@@ -168,6 +185,7 @@ class Reader {
       );
       return { kind, parameters };
     }
+    if (context !== undefined) this.checkFit(description, [...path, 'kind'], context);
     const names = description.parameters.map(({ name }) => name);
     for (const name of Object.keys(given))
       if (!names.includes(name)) this.unknownKey([...path, name], ['kind', ...names]);
@@ -178,6 +196,16 @@ class Reader {
       else this.report([...path, name], `allowed is a number from ${min} to ${max}`);
     }
     return { kind, parameters };
+  }
+
+  private checkFit({ contextual, indicatorsOnly }: PolicyDescription, path: Path, context: Sections['context']): void {
+    if (contextual && context.length === 0) this.report(path, 'learns from a context, but none is declared');
+    const number = context.find(({ kind }) => kind === 'number');
+    if (indicatorsOnly === undefined || number === undefined) return;
+    this.report(
+      path,
+      `learns from features that are 0 or 1, but ${number.name} is a number; declare ranges as a category`,
+    );
   }
 }
 

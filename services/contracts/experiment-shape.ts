@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { FOLDS } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { ARMS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { ARMS_MAX, CROSSED_MAX, DIMENSION_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -19,6 +19,13 @@ function number(min = -Number.MAX_VALUE, max = Number.MAX_VALUE) {
   return z.custom<number>(
     (value) => typeof value === 'number' && value >= min && value <= max,
     `allowed is a finite number${range}`,
+  );
+}
+
+function whole(min: number, max: number) {
+  return z.custom<number>(
+    (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+    `allowed is a whole number from ${min} to ${max}`,
   );
 }
 
@@ -76,8 +83,10 @@ const feature = z.discriminatedUnion(
     mapping({ name: text(), kind: z.literal('boolean') }),
     mapping({ name: text(), kind: z.literal('number'), mean: number().default(0), scale: positive().default(1) }),
     mapping({ name: text(), kind: z.literal('category'), values: list(text(), 1, 1_000) }),
+    mapping({ name: text(), kind: z.literal('hash'), buckets: whole(2, DIMENSION_MAX - 1) }),
+    mapping({ name: text(), kind: z.literal('cross'), of: list(text(), 2, CROSSED_MAX) }),
   ],
-  { error: 'allowed are boolean, number, category, each with a name' },
+  { error: 'allowed are boolean, number, category, hash, cross, each with a name' },
 );
 
 const missing = z.discriminatedUnion(

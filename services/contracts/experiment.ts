@@ -1,8 +1,16 @@
 /** Experiments between their core type and their Avro record. Not here: experiment files (experiment-file.ts). */
 import type { ArmId, ExperimentId } from '../core/events.ts';
-import type { Arm, Experiment, Feature, Fold, PolicySpec, RewardSpec } from '../core/experiment.ts';
+import {
+  type Arm,
+  contextDimension,
+  type Experiment,
+  type Feature,
+  type Fold,
+  type PolicySpec,
+  type RewardSpec,
+} from '../core/experiment.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
-import { ARMS_MAX } from './limits.ts';
+import { ARMS_MAX, DIMENSION_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -18,7 +26,9 @@ type FeatureRecord =
         readonly scale: number;
       };
     }
-  | { readonly 'dev.croupier.v1.CategoryFeature': { readonly name: string; readonly values: readonly string[] } };
+  | { readonly 'dev.croupier.v1.CategoryFeature': { readonly name: string; readonly values: readonly string[] } }
+  | { readonly 'dev.croupier.v1.HashFeature': { readonly name: string; readonly buckets: number } }
+  | { readonly 'dev.croupier.v1.CrossFeature': { readonly name: string; readonly of: readonly string[] } };
 
 export interface ExperimentRecord {
   readonly id: string;
@@ -86,7 +96,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
-    context: raw.context.map(fromFeature),
+    context: fromContext(raw.context),
     reward: fromReward(raw.reward),
     attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
@@ -130,7 +140,32 @@ function toFeature(feature: Feature): FeatureRecord {
       return { 'dev.croupier.v1.NumberFeature': feature };
     case 'category':
       return { 'dev.croupier.v1.CategoryFeature': feature };
+    case 'hash':
+      return { 'dev.croupier.v1.HashFeature': feature };
+    case 'cross':
+      return { 'dev.croupier.v1.CrossFeature': feature };
   }
+}
+
+function fromContext(raw: readonly FeatureRecord[]): readonly Feature[] {
+  const context = raw.map(fromFeature);
+  const crossable = new Set(
+    context.filter(({ kind }) => kind === 'boolean' || kind === 'category').map(({ name }) => name),
+  );
+  for (const feature of context) {
+    if (feature.kind !== 'cross') continue;
+    const stranger = feature.of.find((name) => !crossable.has(name));
+    if (stranger === undefined) continue;
+    refuse(
+      'contradictory',
+      `feature ${feature.name} crosses ${stranger}, which is no boolean or category of the context`,
+    );
+  }
+  const dimension = contextDimension(context);
+  if (dimension > DIMENSION_MAX) {
+    refuse('number-range', `context encodes to ${dimension} numbers, allowed ${DIMENSION_MAX}`);
+  }
+  return context;
 }
 
 function fromFeature(raw: FeatureRecord): Feature {
@@ -146,11 +181,31 @@ function fromFeature(raw: FeatureRecord): Feature {
       scale: finite('scale', scale, { min: Number.MIN_VALUE }),
     };
   }
-  const { name, values } = raw['dev.croupier.v1.CategoryFeature'];
-  if (values.length === 0 || new Set(values).size !== values.length) {
-    refuse('contradictory', `values of feature ${name}: at least one, each once`);
+  if ('dev.croupier.v1.HashFeature' in raw) {
+    const { name, buckets } = raw['dev.croupier.v1.HashFeature'];
+    return {
+      kind: 'hash',
+      name: text('feature name', name),
+      buckets: whole('buckets', buckets, { min: 2, max: DIMENSION_MAX }),
+    };
   }
-  return { kind: 'category', name: text('feature name', name), values: values.map((value) => text('value', value)) };
+  if ('dev.croupier.v1.CrossFeature' in raw) {
+    const { name, of } = raw['dev.croupier.v1.CrossFeature'];
+    return { kind: 'cross', name: text('feature name', name), of: distinct(`features that ${name} crosses`, of, 2) };
+  }
+  const { name, values } = raw['dev.croupier.v1.CategoryFeature'];
+  return {
+    kind: 'category',
+    name: text('feature name', name),
+    values: distinct(`values of feature ${name}`, values, 1),
+  };
+}
+
+function distinct(what: string, names: readonly string[], min: number): readonly string[] {
+  if (names.length < min || new Set(names).size !== names.length) {
+    refuse('contradictory', `${what}: at least ${min}, each once`);
+  }
+  return names.map((name) => text(what, name));
 }
 
 function fromReward(raw: RewardRecord): RewardSpec {

@@ -8,6 +8,8 @@ export const FEATURES_MAX = 4_096;
 export const ARMS_MAX = 10_000;
 /** Length of an encoded context that an experiment may declare. */
 export const DIMENSION_MAX = 1_000;
+/** Features that one cross may combine. */
+export const CROSSED_MAX = 4;
 
 /** Times from here … */
 export const TIME_MS_MIN = Date.UTC(2000, 0, 1);

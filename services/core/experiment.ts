@@ -28,7 +28,17 @@ export type Feature =
   /** Encoded as (value − mean) / scale. */
   | { readonly kind: 'number'; readonly name: string; readonly mean: number; readonly scale: number }
   /** One-hot over the declared values; anything else encodes as all zeros. */
-  | { readonly kind: 'category'; readonly name: string; readonly values: readonly string[] };
+  | { readonly kind: 'category'; readonly name: string; readonly values: readonly string[] }
+  /** One-hot over the buckets that any text is hashed into (deciding/encode-context.ts), for categories that cannot be listed. */
+  | { readonly kind: 'hash'; readonly name: string; readonly buckets: number }
+  /**
+   * One-hot over all combinations of the values of booleans and categories of the same context, the last one's varying
+   * fastest, false before true; all zeros where one of them is. Not read from a request itself.
+   */
+  | { readonly kind: 'cross'; readonly name: string; readonly of: readonly string[] };
+
+/** What can be crossed: each request has one of few values of it. */
+export type Crossable = Extract<Feature, { readonly kind: 'boolean' | 'category' }>;
 
 export const FOLDS = ['sum', 'max', 'min', 'first', 'last', 'mean'] as const;
 export type Fold = (typeof FOLDS)[number];
@@ -80,7 +90,36 @@ export interface Experiment {
 /** Length of an encoded context: an intercept and the declared features; 0 without context. */
 export function contextDimension(context: readonly Feature[]): number {
   if (context.length === 0) return 0;
-  return context.reduce((d, feature) => d + (feature.kind === 'category' ? feature.values.length : 1), 1);
+  return context.reduce((d, feature) => d + featureWidth(feature, context), 1);
+}
+
+/** How many numbers a feature encodes as. @param context all features, for a cross to find its own. */
+export function featureWidth(feature: Feature, context: readonly Feature[]): number {
+  switch (feature.kind) {
+    case 'boolean':
+    case 'number':
+      return 1;
+    case 'category':
+      return feature.values.length;
+    case 'hash':
+      return feature.buckets;
+    case 'cross':
+      return feature.of.reduce((width, name) => width * valueCount(crossed(feature.name, name, context)), 1);
+  }
+}
+
+/** @throws Invalid `context` when there is no feature of that name that can be crossed. */
+export function crossed(crossName: string, name: string, context: readonly Feature[]): Crossable {
+  const feature = context.find((candidate) => candidate.name === name);
+  if (feature?.kind === 'boolean' || feature?.kind === 'category') return feature;
+  throw new Invalid(
+    'context',
+    `feature ${crossName} crosses ${name}, allowed are booleans and categories of the context`,
+  );
+}
+
+export function valueCount(feature: Crossable): number {
+  return feature.kind === 'boolean' ? 2 : feature.values.length;
 }
 
 /** @throws Invalid naming the first field whose change would give the kept sums another meaning. */

@@ -4,7 +4,7 @@ import { parseExperimentFile } from '../../contracts/experiment-file.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { ExperimentId } from '../../core/events.ts';
 import type { Experiment } from '../../core/experiment.ts';
-import { allPolicies, findPolicy } from '../../core/policies/registry.ts';
+import { allPolicies } from '../../core/policies/registry.ts';
 import { type Applied, ExperimentStore } from '../../platform/experiment-store.ts';
 import { renderTable } from '../../platform/table.ts';
 import type { Answer, CliPorts, Installation, TextSink } from '../ports.ts';
@@ -75,20 +75,12 @@ async function readFiles(
     for (const experiment of parseExperimentFile(file, await readText(file, readFile), allPolicies())) {
       const earlier = fileById.get(experiment.id);
       if (earlier !== undefined) problems.push(`${file}: experiment ${experiment.id} is also defined in ${earlier}`);
-      problems.push(...contextProblems(file, experiment));
       fileById.set(experiment.id, file);
       experiments.push(experiment);
     }
   }
   if (problems.length > 0) throw new Invalid('experiment-file', problems.join('\n'));
   return experiments;
-}
-
-function contextProblems(file: string, { id, policies, context }: Experiment): string[] {
-  if (context.length > 0) return [];
-  return policies
-    .filter(({ kind }) => findPolicy(kind).contextual)
-    .map(({ kind }) => `${file}: experiment ${id}: policy ${kind} learns from a context, but none is declared`);
 }
 
 async function readText(file: string, readFile: CliPorts['readFile']): Promise<string> {

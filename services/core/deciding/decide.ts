@@ -3,16 +3,17 @@
  * Nothing else may choose an arm, and the propensity is an entry of the very vector that was drawn from.
  */
 import { uniform53 } from '../allocation/hash.ts';
-import { type ContextValue, encodeContext } from '../context.ts';
+import type { Context } from '../context.ts';
 import { assert, Invalid } from '../errors.ts';
 import type { Decision, DecisionId, ExperimentId, UnitId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import type { ServingPolicy } from '../policies/policy.ts';
+import { encodeContext } from './encode-context.ts';
 import type { ServedExperiment } from './served.ts';
 
 export interface DecideRequest {
   readonly unitId: UnitId;
-  readonly context: ReadonlyMap<string, ContextValue>;
+  readonly context: Context;
   /** A policy kind of the experiment; `null` for its first. */
   readonly algorithm: string | null;
   /** `null` for all active arms. */

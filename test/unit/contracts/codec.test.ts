@@ -176,6 +176,13 @@ describe('bytes are refused with a stable code', () => {
     }
   });
 
+  it('contradictory: a cross of what cannot be crossed', () => {
+    for (const of of [['is_high_value', 'age'], ['is_high_value', 'is_high_value'], ['is_high_value']]) {
+      const context = [...experiment.context, { kind: 'cross' as const, name: 'wrong', of }];
+      expect(codeOf(() => codecs.experiment.encode({ ...experiment, context }))).toBe('contradictory');
+    }
+  });
+
   it('whatever the bytes, the answer is a value or a refusal that is listed', () => {
     const kinds = [
       { codec: codecs.decision, good },

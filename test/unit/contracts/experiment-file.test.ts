@@ -5,12 +5,15 @@ import { Invalid } from '../../../services/core/errors.ts';
 const policies: readonly PolicyDescription[] = [
   {
     kind: 'beta-ts',
+    contextual: false,
     parameters: [
       { name: 'alpha', default: 1, min: 0.001, max: 1_000, doc: 'Prior successes.' },
       { name: 'beta', default: 2, min: 0.001, max: 1_000, doc: 'Prior failures.' },
     ],
   },
-  { kind: 'ucb1', parameters: [] },
+  { kind: 'ucb1', contextual: false, parameters: [] },
+  { kind: 'linucb', contextual: true, parameters: [] },
+  { kind: 'pucb', contextual: true, indicatorsOnly: true, parameters: [] },
 ];
 
 const parse = (text: string) => parseExperimentFile('e.yaml', text, policies);
@@ -38,6 +41,8 @@ context:
   - { name: is_high_value, kind: boolean }
   - { name: region, kind: category, values: [CN, US, SEA] }
   - { name: age, kind: number, mean: 40, scale: 15 }
+  - { name: campaign, kind: hash, buckets: 8 }
+  - { name: value_by_region, kind: cross, of: [is_high_value, region] }
 reward: { metric: ltv, fold: last, min: 0, max: 250, cost: cost, missing: { mode: labelled } }
 attribution: { model: last-touch, window: 30d }
 cohort: 12h
@@ -86,6 +91,8 @@ describe('an experiment file', () => {
           { kind: 'boolean', name: 'is_high_value' },
           { kind: 'category', name: 'region', values: ['CN', 'US', 'SEA'] },
           { kind: 'number', name: 'age', mean: 40, scale: 15 },
+          { kind: 'hash', name: 'campaign', buckets: 8 },
+          { kind: 'cross', name: 'value_by_region', of: ['is_high_value', 'region'] },
         ],
         reward: { metric: 'ltv', fold: 'last', min: 0, max: 250, costAttribute: 'cost', missing: { mode: 'labelled' } },
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
@@ -144,7 +151,7 @@ cohort: 1x`;
       'e.yaml:9:52: reward.missing.value: missing, allowed is a finite number',
       'e.yaml:10:24: attribution.window: 30, allowed is a duration from 1ms to 400d, such as 30d, 12h, 90s or 500ms',
       'e.yaml:11:9: cohort: "1x", allowed is a duration from 1s to 400d, such as 30d, 12h, 90s or 500ms',
-      'e.yaml:5:17: policy.kind: "beta-tss", unknown policy, did you mean beta-ts? (allowed: beta-ts, ucb1)',
+      'e.yaml:5:17: policy.kind: "beta-tss", unknown policy, did you mean beta-ts? (allowed: beta-ts, ucb1, linucb, pucb)',
     ]);
   });
 
@@ -186,7 +193,37 @@ cohort: 1x`;
     [
       'with a feature of unknown kind',
       'context: [{ name: a, kind: bolean }]',
-      'context[0].kind: "bolean", allowed are boolean, number, category',
+      'context[0].kind: "bolean", allowed are boolean, number, category, hash, cross',
+    ],
+    [
+      'with a hash of too few buckets',
+      'context: [{ name: a, kind: hash, buckets: 1 }]',
+      'context[0].buckets: 1, allowed is a whole number from 2 to 999',
+    ],
+    [
+      'with a cross of a feature that is not declared',
+      'context: [{ name: flag, kind: boolean }, { name: ab, kind: cross, of: [flag, flagg] }]',
+      'e.yaml:6:78: context[1].of[1]: "flagg", unknown boolean or category of the context, did you mean flag?',
+    ],
+    [
+      'with a cross of a number',
+      'context: [{ name: a, kind: boolean }, { name: n, kind: number }, { name: an, kind: cross, of: [a, n] }]',
+      'context[2].of[1]: "n", unknown boolean or category of the context (allowed: a)',
+    ],
+    [
+      'with a cross of a feature with itself',
+      'context: [{ name: a, kind: boolean }, { name: aa, kind: cross, of: [a, a] }]',
+      'context[1].of[1]: "a", stands twice',
+    ],
+    [
+      'with a contextual policy and no context',
+      'policies: [{ kind: ucb1 }, { kind: linucb }]',
+      'e.yaml:3:36: policies[1].kind: "linucb", learns from a context, but none is declared',
+    ],
+    [
+      'with a policy of portraits and a number',
+      'policies: [{ kind: pucb }]\ncontext: [{ name: a, kind: boolean }, { name: age, kind: number }]',
+      'e.yaml:3:20: policies[0].kind: "pucb", learns from features that are 0 or 1, but age is a number',
     ],
     ['with no window', 'attribution: {}', 'attribution.window: missing, allowed is a duration'],
     [
@@ -212,6 +249,12 @@ cohort: 1x`;
       );
     expect(problems(values(999))).toEqual([]);
     expect(problems(values(1_000))[0]).toContain('encodes to 1001 numbers, allowed 1000');
+    const crossed = (count: number) =>
+      withSection(
+        `context: [{ name: f, kind: boolean }, { name: c, kind: category, values: [${Array.from({ length: count }, (_, i) => `v${i}`).join(', ')}] }, { name: fc, kind: cross, of: [f, c] }]`,
+      );
+    expect(problems(crossed(332))).toEqual([]);
+    expect(problems(crossed(333))[0]).toContain('encodes to 1001 numbers, allowed 1000');
     expect(problems(`id: ${'x'.repeat(4_000_000)}`)[0]).toContain('characters, allowed 4000000');
   });
 

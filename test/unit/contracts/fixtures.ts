@@ -58,6 +58,8 @@ export const experiment: Experiment = {
     { kind: 'boolean', name: 'is_high_value' },
     { kind: 'category', name: 'region', values: ['CN', 'US'] },
     { kind: 'number', name: 'age', mean: 40, scale: 15 },
+    { kind: 'hash', name: 'campaign', buckets: 8 },
+    { kind: 'cross', name: 'value_by_region', of: ['is_high_value', 'region'] },
   ],
   reward: {
     metric: 'ltv',

@@ -42,6 +42,13 @@ test('a change that would give the sums another meaning is refused', () => {
   expect(() => nextDefinition(standing, wanted({ arms: arms('A', 'B'), cohortMs: 51 }))).toThrow(Invalid);
 });
 
+test('the encoding of a feature cannot change', () => {
+  const hashed = (buckets: number) => wanted({ context: [{ kind: 'hash', name: 'campaign', buckets }] });
+  const before = { ...hashed(8), appliedAtMs: [5] };
+  expect(nextDefinition(before, hashed(8))).toBeNull();
+  expect(() => nextDefinition(before, hashed(16))).toThrow('context cannot change');
+});
+
 test('a deletion is a version too, and a second one is none', () => {
   const deleted = deletedDefinition(standing)!;
   expect(deleted).toMatchObject({ version: 2, state: 'deleted' });
