@@ -47,12 +47,12 @@ export class BetaPosteriors implements PosteriorFamily {
     return this.widths[arm]!;
   }
 
-  openPanel(middle: number, points: Float64Array): void {
+  openPanel(middle: number, steps: Float64Array): void {
     this.middle = middle;
     const x = logistic(middle);
     const complement = logistic(-middle);
     for (let k = 0; k < NODE_COUNT; k++) {
-      const step = points[k]! - middle;
+      const step = steps[k]!;
       this.logXRise[k] = -Math.log1p(complement * Math.expm1(-step));
       this.logComplementRise[k] = -Math.log1p(x * Math.expm1(step));
     }

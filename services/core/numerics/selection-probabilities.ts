@@ -18,8 +18,8 @@ export interface PosteriorFamily {
   readonly upper: Float64Array;
   /** The widest panel ending at `right` on which 16 nodes resolve the arm's density and distribution function. */
   panelWidth(arm: number, right: number): number;
-  /** Chooses the points (axis values, ascending, 16 of them) that `densities` is about. */
-  openPanel(middle: number, points: Float64Array): void;
+  /** Chooses the points that `densities` is about: `middle` and a step, ascending, for each of 16. Keeps `steps`. */
+  openPanel(middle: number, steps: Float64Array): void;
   /** Writes the densities of one arm at the panel's points to `into`, from `at` on. */
   densities(arm: number, into: Float64Array, at: number): void;
 }
@@ -37,7 +37,7 @@ export function selectionProbabilities(family: PosteriorFamily): Float64Array {
   if (size === 1) return probabilities.fill(1);
 
   const work: Panel = {
-    points: new Float64Array(NODE_COUNT),
+    steps: new Float64Array(NODE_COUNT),
     products: new Float64Array(NODE_COUNT),
     present: new Int32Array(size),
     densities: new Float64Array(size * NODE_COUNT),
@@ -47,17 +47,22 @@ export function selectionProbabilities(family: PosteriorFamily): Float64Array {
   const end = lower.reduce((a, b) => Math.max(a, b));
   let right = upper.reduce((a, b) => Math.max(a, b));
   while (right > end) {
-    const width = panelWidthAt(family, right);
-    const presentCount = integratePanel(family, right, width, work);
-    addPanel(probabilities, work, width / 2, presentCount);
-    right -= width;
+    // Half and left are exact differences: of a posterior that is narrow where axis values are coarse, panels that
+    // overlapped by a rounding would count some mass twice.
+    const middle = right - panelWidthAt(family, right) / 2;
+    const half = right - middle;
+    assert(half > 0, `a posterior is narrower than what float64 resolves at ${right}`);
+    const presentCount = integratePanel(family, middle, half, work);
+    addPanel(probabilities, work, half, presentCount);
+    right = middle - half;
     if (work.survival.reduce((product, s) => product * Math.max(1 - s, 0), 1) < NEGLIGIBLE) break;
   }
   return probabilities;
 }
 
 interface Panel {
-  readonly points: Float64Array;
+  /** From the middle to each point. */
+  readonly steps: Float64Array;
   /** ∏ F_j at each point. */
   readonly products: Float64Array;
   /** Arms with mass in the panel. */
@@ -79,15 +84,14 @@ function panelWidthAt(family: PosteriorFamily, right: number): number {
 }
 
 /** Fills the panel and moves `survival` to its left end. @returns how many arms are present. */
-function integratePanel(family: PosteriorFamily, right: number, width: number, panel: Panel): number {
-  const { points, products, present, densities, distributions, survival } = panel;
-  const half = width / 2;
-  for (let k = 0; k < NODE_COUNT; k++) points[k] = right - half + half * NODES[k]!;
-  family.openPanel(right - half, points);
+function integratePanel(family: PosteriorFamily, middle: number, half: number, panel: Panel): number {
+  const { steps, products, present, densities, distributions, survival } = panel;
+  for (let k = 0; k < NODE_COUNT; k++) steps[k] = half * NODES[k]!;
+  family.openPanel(middle, steps);
   products.fill(1);
   let count = 0;
   for (let arm = 0; arm < family.size; arm++) {
-    if (family.upper[arm]! <= right - width) continue;
+    if (family.upper[arm]! <= middle - half) continue;
     const at = count * NODE_COUNT;
     family.densities(arm, densities, at);
     for (let k = 0; k < NODE_COUNT; k++) {

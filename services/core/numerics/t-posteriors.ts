@@ -19,7 +19,8 @@ export class TPosteriors implements PosteriorFamily {
   private readonly scale: Float64Array;
   private readonly freedom: Float64Array;
   private readonly peak: Float64Array;
-  private points: Float64Array = new Float64Array(NODE_COUNT);
+  private middle = 0;
+  private steps: Float64Array = new Float64Array(NODE_COUNT);
 
   /** @param scale positive. @param freedom degrees of freedom ν, at least 1. One entry of each for each arm. */
   constructor(location: Float64Array, scale: Float64Array, freedom: Float64Array) {
@@ -41,19 +42,20 @@ export class TPosteriors implements PosteriorFamily {
     return atRight / (1 + PANEL_SHARE / rootFreedom);
   }
 
-  openPanel(_middle: number, points: Float64Array): void {
-    this.points = points;
+  openPanel(middle: number, steps: Float64Array): void {
+    this.middle = middle;
+    this.steps = steps;
   }
 
   densities(arm: number, into: Float64Array, at: number): void {
-    const { points } = this;
-    const center = this.location[arm]!;
+    const { steps } = this;
+    const fromCenter = this.middle - this.location[arm]!;
     const scale = this.scale[arm]!;
     const nu = this.freedom[arm]!;
     const peak = this.peak[arm]!;
     const power = -(nu + 1) / 2;
     for (let k = 0; k < NODE_COUNT; k++) {
-      const z = (points[k]! - center) / scale;
+      const z = (fromCenter + steps[k]!) / scale;
       into[at + k] = peak * Math.exp(power * Math.log1p((z * z) / nu));
     }
   }

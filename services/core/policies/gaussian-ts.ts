@@ -11,6 +11,12 @@ import { block, parameter } from './state.ts';
 import { statistic } from './statistics.ts';
 import { selected, thompsonServing } from './thompson.ts';
 
+/**
+ * Equal rewards without end would narrow a posterior without end; rewards themselves are whole multiples of 2⁻²⁰, and
+ * means that differ by less than this need not be told apart.
+ */
+const SCALE_MIN = 2 ** -40;
+
 export const gaussianTs: Policy = {
   kind: 'gaussian-ts',
   doc: 'Each arm with the probability that it has the best mean, given normal rewards of unknown mean and variance.',
@@ -69,7 +75,9 @@ function posteriors(input: PolicyInput, parameters: ReadonlyMap<string, number>)
 function marginals(state: PolicyState, eligible: readonly number[]): TPosteriors {
   const shape = pick(block(state, 'shape'), eligible);
   const weight = pick(block(state, 'weight'), eligible);
-  const scale = pick(block(state, 'rate'), eligible).map((b, i) => Math.sqrt(b / (shape[i]! * weight[i]!)));
+  const scale = pick(block(state, 'rate'), eligible).map((b, i) =>
+    Math.max(Math.sqrt(b / (shape[i]! * weight[i]!)), SCALE_MIN),
+  );
   return new TPosteriors(
     pick(block(state, 'mean'), eligible),
     scale,

@@ -1,0 +1,139 @@
+/** The integrals against what they are integrals of: draws from each posterior, and which one is the largest. */
+import { describe, expect, it } from 'vitest';
+import { BetaPosteriors } from '../../../../services/core/numerics/beta-posteriors.ts';
+import { NormalPosteriors } from '../../../../services/core/numerics/normal-posteriors.ts';
+import {
+  type PosteriorFamily,
+  selectionProbabilities,
+} from '../../../../services/core/numerics/selection-probabilities.ts';
+import { TPosteriors } from '../../../../services/core/numerics/t-posteriors.ts';
+import { type Random, seededRandom } from '../../../../services/core/random.ts';
+
+/** Draws from the arm's posterior. */
+type Draw = (arm: number, random: Random) => number;
+
+interface Posteriors {
+  readonly family: PosteriorFamily;
+  readonly draw: Draw;
+}
+
+describe('exact selection probabilities lie within 4 standard errors of the shares of draws', () => {
+  it.each<[string, Posteriors, number]>([
+    ['Beta posteriors of a few observations, 10⁷ draws', smallBetas(), 1e7],
+    ['narrow Beta posteriors', betas([1200, 1150, 1230], [98_800, 98_850, 98_770]), 3e5],
+    ['flat Beta posteriors', betas([1, 1, 0.5, 1], [1, 1, 0.5, 2]), 3e5],
+    ['near-equal Beta posteriors', betas([200, 201, 200.5, 199], [300, 300, 300, 299]), 3e5],
+    ['two normal posteriors, 10⁷ draws', normals([0.5, 0.52], [0.1, 0.08]), 1e7],
+    ['a narrow, a flat and a far normal posterior', normals([0.5, 0.4, 0.1], [0.001, 0.3, 0.2]), 1e6],
+    ['near-equal normal posteriors', normals([0.5, 0.5001, 0.4999, 0.5], [0.01, 0.0101, 0.01, 0.0099]), 1e6],
+    ["Student's t, near-equal", students([0.5, 0.501, 0.499], [0.01, 0.011, 0.01], [4, 6, 8]), 1e6],
+    ["Student's t, narrow, flat and far", students([0.5, 0.4, 0.1], [0.001, 0.3, 0.2], [12, 2, 4]), 1e6],
+  ])(
+    '%s',
+    (_name, posteriors, draws) => {
+      const probabilities = selectionProbabilities(posteriors.family);
+      const wins = winsOf(posteriors, draws, 41);
+      for (const [arm, p] of probabilities.entries()) expectShare(wins[arm]!, draws, p);
+    },
+    60_000,
+  );
+
+  it.each<[string, Posteriors]>([
+    ['Beta', betas(spread(1, 40), spread(50, 90))],
+    ['normal', normals(spread(0.4, 0.5), spread(0.01, 0.05))],
+    ["Student's t", students(spread(0.4, 0.5), spread(0.01, 0.05), spread(2, 2))],
+  ])(
+    '4,000 %s posteriors, by groups of 200 arms',
+    (_name, posteriors) => {
+      const draws = 1_000;
+      const probabilities = selectionProbabilities(posteriors.family);
+      const wins = winsOf(posteriors, draws, 42);
+      for (let from = 0; from < 4000; from += 200) {
+        const group = <T extends Float64Array>(values: T) =>
+          values.subarray(from, from + 200).reduce((a, b) => a + b, 0);
+        expectShare(group(wins), draws, group(probabilities));
+      }
+    },
+    60_000,
+  );
+});
+
+function expectShare(wins: number, draws: number, p: number): void {
+  expect(Math.abs(wins / draws - p)).toBeLessThanOrEqual(4 * Math.sqrt((p * (1 - p)) / draws));
+}
+
+function winsOf({ family, draw }: Posteriors, draws: number, seed: number): Float64Array {
+  const random = seededRandom(seed);
+  const wins = new Float64Array(family.size);
+  for (let i = 0; i < draws; i++) {
+    let winner = 0;
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let arm = 0; arm < family.size; arm++) {
+      const value = draw(arm, random);
+      if (value > largest) {
+        largest = value;
+        winner = arm;
+      }
+    }
+    wins[winner]! += 1;
+  }
+  return wins;
+}
+
+function betas(alpha: readonly number[], beta: readonly number[]): Posteriors {
+  return {
+    family: new BetaPosteriors(Float64Array.from(alpha), Float64Array.from(beta)),
+    draw(arm, random) {
+      const x = gamma(alpha[arm]!, random);
+      return x / (x + gamma(beta[arm]!, random));
+    },
+  };
+}
+
+/** Beta(2, 2), the median of three uniform numbers, against Beta(1, 2), the smaller of two. */
+function smallBetas(): Posteriors {
+  return {
+    family: new BetaPosteriors(Float64Array.of(2, 1), Float64Array.of(2, 2)),
+    draw(arm, random) {
+      const [x, y] = [random.next(), random.next()];
+      return arm === 1 ? Math.min(x, y) : Math.max(Math.min(x, y), Math.min(Math.max(x, y), random.next()));
+    },
+  };
+}
+
+function normals(location: readonly number[], scale: readonly number[]): Posteriors {
+  return {
+    family: new NormalPosteriors(Float64Array.from(location), Float64Array.from(scale)),
+    draw: (arm, random) => location[arm]! + scale[arm]! * random.normal(),
+  };
+}
+
+/** @param freedom even: half of χ² is then −ln of a product of ν/2 uniform numbers. */
+function students(location: readonly number[], scale: readonly number[], freedom: readonly number[]): Posteriors {
+  return {
+    family: new TPosteriors(Float64Array.from(location), Float64Array.from(scale), Float64Array.from(freedom)),
+    draw(arm, random) {
+      const pairs = freedom[arm]! / 2;
+      let product = 1;
+      for (let i = 0; i < pairs; i++) product *= 1 - random.next();
+      return location[arm]! + scale[arm]! * random.normal() * Math.sqrt(pairs / -Math.log(product));
+    },
+  };
+}
+
+/** Gamma with this shape and scale 1: Marsaglia & Tsang 2000. */
+function gamma(shape: number, random: Random): number {
+  if (shape < 1) return gamma(shape + 1, random) * (1 - random.next()) ** (1 / shape);
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = random.normal();
+    const v = (1 + c * x) ** 3;
+    if (v > 0 && Math.log(1 - random.next()) < x * x * 0.5 + d - d * v + d * Math.log(v)) return d * v;
+  }
+}
+
+/** 4,000 values from the first to the last, in an order that mixes them. */
+function spread(first: number, last: number): number[] {
+  return Array.from({ length: 4000 }, (_, i) => first + ((last - first) * ((i * 1009) % 4000)) / 3999);
+}
