@@ -21,6 +21,7 @@ const observations = (armCount: number): fc.Arbitrary<Observation[]> =>
     fc.record({
       arm: fc.nat(armCount - 1),
       reward: fc.double({ min: 0, max: 1, noNaN: true }),
+      propensity: fc.double({ min: 1e-6, max: 1, noNaN: true }),
       context: fc.tuple(fc.constant(1), fc.double({ min: -16, max: 16, noNaN: true }), fc.constantFrom(0, 1)),
     }),
     { maxLength: 60 },
@@ -94,28 +95,31 @@ describe('every policy, with any statistics', () => {
 });
 
 describe('the draw', () => {
-  it.each(['beta-ts', 'epsilon-greedy', 'linucb'])('deals each arm as often as its propensity says: %s', (kind) => {
-    const seen: Observation[] = Array.from({ length: 60 }, (_, i) => ({
-      arm: i % 4,
-      reward: (i * 7) % 10 < 3 + (i % 4) ? 1 : 0,
-      context: [1, (i % 5) - 2, i % 2],
-    }));
-    const { served } = build(4, seen, 0.2);
-    const units = 40_000;
-    const dealt = new Float64Array(4);
-    let probabilities = new Float64Array(4);
-    for (let i = 0; i < units; i++) {
-      const outcome = decide(served, request({ algorithm: kind, unit: `user-${i}` }), STAMP);
-      dealt[outcome.armIndex]! += 1;
-      probabilities = outcome.probabilities as Float64Array<ArrayBuffer>;
-    }
-    const chiSquared = dealt.reduce(
-      (sum, count, i) => sum + (count - units * probabilities[i]!) ** 2 / (units * probabilities[i]!),
-      0,
-    );
-    // 3 degrees of freedom: 99.99% lie below 21.1.
-    expect(chiSquared).toBeLessThan(21.1);
-  });
+  it.each(['beta-ts', 'epsilon-greedy', 'exp3', 'gaussian-ts', 'linucb', 'softmax'])(
+    'deals each arm as often as its propensity says: %s',
+    (kind) => {
+      const seen: Observation[] = Array.from({ length: 60 }, (_, i) => ({
+        arm: i % 4,
+        reward: (i * 7) % 10 < 3 + (i % 4) ? 1 : 0,
+        context: [1, (i % 5) - 2, i % 2],
+      }));
+      const { served } = build(4, seen, 0.2);
+      const units = 40_000;
+      const dealt = new Float64Array(4);
+      let probabilities = new Float64Array(4);
+      for (let i = 0; i < units; i++) {
+        const outcome = decide(served, request({ algorithm: kind, unit: `user-${i}` }), STAMP);
+        dealt[outcome.armIndex]! += 1;
+        probabilities = outcome.probabilities as Float64Array<ArrayBuffer>;
+      }
+      const chiSquared = dealt.reduce(
+        (sum, count, i) => sum + (count - units * probabilities[i]!) ** 2 / (units * probabilities[i]!),
+        0,
+      );
+      // 3 degrees of freedom: 99.99% lie below 21.1.
+      expect(chiSquared).toBeLessThan(21.1);
+    },
+  );
 });
 
 function build(armCount: number, seen: readonly Observation[], floor: number): World {

@@ -2,11 +2,22 @@
 import type { ArmId } from '../../../../services/core/events.ts';
 import type { Policy, PolicyInput, ServingPolicy } from '../../../../services/core/policies/policy.ts';
 import { validateParameters } from '../../../../services/core/policies/registry.ts';
-import { gramStart, N, PULLS, SUM_R, SUM_RR, sumsLayout, VECTOR_START } from '../../../../services/core/sums/layout.ts';
+import {
+  gramStart,
+  N,
+  PULLS,
+  SUM_R,
+  SUM_R_OVER_P,
+  SUM_RR,
+  sumsLayout,
+  VECTOR_START,
+} from '../../../../services/core/sums/layout.ts';
 
 export interface Observation {
   readonly arm: number;
   readonly reward: number;
+  /** That it was dealt with; 1 without. */
+  readonly propensity?: number;
   readonly context?: readonly number[];
 }
 
@@ -14,12 +25,13 @@ export interface Observation {
 export function learned(armCount: number, dimension: number, observations: readonly Observation[]): PolicyInput {
   const layout = sumsLayout(dimension);
   const sums = Array.from({ length: armCount }, () => new Float64Array(layout.size));
-  for (const { arm, reward, context = [] } of observations) {
+  for (const { arm, reward, propensity = 1, context = [] } of observations) {
     const vector = sums[arm]!;
     vector[PULLS]! += 1;
     vector[N]! += 1;
     vector[SUM_R]! += reward;
     vector[SUM_RR]! += reward * reward;
+    vector[SUM_R_OVER_P]! += reward / propensity;
     let cell = gramStart(layout);
     for (let i = 0; i < dimension; i++) {
       vector[VECTOR_START + i]! += reward * context[i]!;
