@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../../services/core/random.ts';
+import { betaOfOrder } from '../../../services/simulator/beta.ts';
+import type { Environment } from '../../../services/simulator/environment.ts';
+import { Adversary } from '../../../services/simulator/environments/adversary.ts';
+import { Albums } from '../../../services/simulator/environments/albums.ts';
+import { Arms, MEAN_MAX, MEAN_MIN } from '../../../services/simulator/environments/arms.ts';
+import { ENVIRONMENTS, findEnvironment } from '../../../services/simulator/environments/catalogue.ts';
+import { ChangingPool } from '../../../services/simulator/environments/changing-pool.ts';
+import { Page } from '../../../services/simulator/environments/page.ts';
+
+function activeArms({ armIds, retired }: Environment): number[] {
+  return armIds.map((_, arm) => arm).filter((arm) => !retired.has(arm));
+}
+
+/** @returns mean and variance of what an arm pays to the unit that asked last. */
+function observed(world: Environment, arm: number, count: number): { mean: number; variance: number } {
+  const random = seededRandom(11);
+  const unit = world.nextUnit(random);
+  const values = Array.from({ length: count }, () => world.observe(unit, arm, random));
+  const mean = values.reduce((sum, value) => sum + value) / count;
+  return { mean, variance: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count };
+}
+
+test.each(ENVIRONMENTS.map(({ name }) => name))('%s pays what it says it is expected to', (name) => {
+  const random = seededRandom(5);
+  const world = findEnvironment(name).create(random);
+  for (let step = 0; step < 20; step++) {
+    const unit = world.nextUnit(random);
+    const expected = world.expectedRewards(unit);
+    expect(expected).toHaveLength(world.armIds.length);
+    const [arm] = activeArms(world);
+    const count = 2_000;
+    const values = Array.from({ length: count }, () => world.observe(unit, arm!, random) - world.costs[arm!]!);
+    const mean = values.reduce((sum, value) => sum + value) / count;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count);
+    expect(Math.abs(mean - expected[arm!]!)).toBeLessThanOrEqual((5 * deviation) / Math.sqrt(count) + 1e-9);
+    const { min, max } = world.rewardRange;
+    expect(values.filter((value) => value < min || value > max).length).toBeLessThan(count / 100);
+  }
+});
+
+test.each(ENVIRONMENTS.map(({ name }) => name))('%s is the same world again with the same seed', (name) => {
+  const tell = (seed: number) => {
+    const random = seededRandom(seed);
+    const world = findEnvironment(name).create(random);
+    const units = Array.from({ length: 30 }, () => world.nextUnit(random));
+    return [units, world.expectedRewards(units.at(-1)!), world.observe(units.at(-1)!, activeArms(world)[0]!, random)];
+  };
+  expect(tell(3)).toEqual(tell(3));
+});
+
+test('Gaussian arms have the declared noise, Bernoulli arms pay 0 or 1', () => {
+  const still = { kind: 'none' } as const;
+  const gaussian = new Arms({ means: [0.4], rewards: { kind: 'gaussian', deviation: 0.2 }, drift: still });
+  expect(Math.sqrt(observed(gaussian, 0, 50_000).variance)).toBeCloseTo(0.2, 2);
+  const bernoulli = new Arms({ means: [0.3], rewards: { kind: 'bernoulli' }, drift: still });
+  const { mean, variance } = observed(bernoulli, 0, 50_000);
+  expect(variance).toBeCloseTo(mean * (1 - mean), 10);
+});
+
+test('switches hand each mean on to the next arm, at their step and not before', () => {
+  const drift = { kind: 'switches', everySteps: 3 } as const;
+  const world = new Arms({ means: [0.1, 0.2, 0.3], rewards: { kind: 'bernoulli' }, drift });
+  const seen = Array.from({ length: 7 }, () => {
+    world.nextUnit(seededRandom(1));
+    return [...world.expectedRewards()];
+  });
+  expect(seen[2]).toEqual([0.1, 0.2, 0.3]);
+  expect(seen[3]).toEqual([0.3, 0.1, 0.2]);
+  expect(seen[5]).toEqual([0.3, 0.1, 0.2]);
+  expect(seen[6]).toEqual([0.2, 0.3, 0.1]);
+});
+
+test('a random walk takes steps of the declared size and stays within bounds', () => {
+  const drift = { kind: 'walk', deviation: 0.01 } as const;
+  const world = new Arms({ means: [0.06, 0.5, 0.94], rewards: { kind: 'bernoulli' }, drift });
+  const random = seededRandom(2);
+  const count = 20_000;
+  let before: readonly number[] | null = null;
+  let squares = 0;
+  for (let step = 0; step < count; step++) {
+    world.nextUnit(random);
+    const means = world.expectedRewards();
+    for (const mean of means) expect(mean >= MEAN_MIN && mean <= MEAN_MAX).toBe(true);
+    if (before !== null) squares += (means[1]! - before[1]!) ** 2;
+    before = means;
+  }
+  expect(Math.sqrt(squares / count)).toBeCloseTo(0.01, 3);
+});
+
+test('order statistics are Beta: mean and variance of Beta(4, 4)', () => {
+  const random = seededRandom(4);
+  const draws = Array.from({ length: 20_000 }, () => betaOfOrder({ alpha: 4, beta: 4 }, random));
+  const mean = draws.reduce((sum, x) => sum + x) / draws.length;
+  expect(mean).toBeCloseTo(0.5, 2);
+  expect(draws.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws.length).toBeCloseTo(1 / 36, 3);
+});
+
+test('the changing pool always has ten items and retires one in a thousand a step', () => {
+  const random = seededRandom(6);
+  const world = new ChangingPool(random);
+  const steps = 20_000;
+  for (let step = 0; step < steps; step++) {
+    const before = world.armsRevision;
+    const arms = world.armIds.length;
+    world.nextUnit(random);
+    expect(activeArms(world)).toHaveLength(10);
+    expect(world.armsRevision > before).toBe(world.armIds.length > arms);
+  }
+  const expected = 10 * 0.001 * steps;
+  expect(Math.abs(world.retired.size - expected)).toBeLessThan(4 * Math.sqrt(expected));
+});
+
+test('every day the oldest albums make room for as many new ones', () => {
+  const random = seededRandom(6);
+  const world = new Albums({ albums: 100, newADay: 5, stepsADay: 10 }, random);
+  for (let step = 0; step < 31; step++) world.nextUnit(random);
+  expect(world.armIds).toHaveLength(115);
+  expect(activeArms(world)).toHaveLength(100);
+  expect(activeArms(world)[0]).toBe(15);
+  expect(world.armsRevision).toBe(4);
+});
+
+test('the page has 27 layouts, and which is best depends on who comes', () => {
+  const worlds = Array.from({ length: 10 }, (_, seed) => new Page(seededRandom(seed)));
+  for (const world of worlds) expect(new Set(world.armIds).size).toBe(27);
+  const bestOf = (world: Page, country: string, isReturning: boolean) => {
+    const context = new Map<string, boolean | string>([
+      ['country', country],
+      ['is_returning', isReturning],
+    ]);
+    const rates = world.expectedRewards({ unitId: 'anyone', context });
+    return rates.indexOf(Math.max(...rates));
+  };
+  const byCountry = worlds.filter((world) => bestOf(world, 'BR', false) !== bestOf(world, 'US', false));
+  const byReturning = worlds.filter((world) => bestOf(world, 'BR', false) !== bestOf(world, 'BR', true));
+  expect(byCountry.length).toBeGreaterThan(3);
+  expect(byReturning.length).toBeGreaterThan(3);
+});
+
+test('the adversary makes another arm the good one for twice as long each time', () => {
+  const world = new Adversary({ arms: 3, firstPhaseSteps: 2 });
+  const good = Array.from({ length: 14 + 16 }, () => {
+    world.nextUnit();
+    return world.expectedRewards().indexOf(1);
+  });
+  expect(good).toEqual([...Array(2).fill(0), ...Array(4).fill(1), ...Array(8).fill(2), ...Array(16).fill(0)]);
+});
+
+test('an unknown environment is refused with the names that there are', () => {
+  expect(() => findEnvironment('grow')).toThrow(
+    /environment grow is unknown, allowed are growth-balanced, .*adversarial/,
+  );
+});
