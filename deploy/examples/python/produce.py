@@ -51,6 +51,7 @@ def open_serializer():
 
 def send(topic, unit_id, value):
     """Writes one record, keyed by its unit. Returns its partition and offset once every replica has it."""
+    # Once for each process, in a service; a script has but one record to send.
     serialize = open_serializer()
     producer = open_producer()
     outcomes = []
