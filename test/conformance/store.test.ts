@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Corrupt } from '../../services/core/errors.ts';
 import { openLevelStore } from '../../services/platform/store/level.ts';
@@ -115,6 +116,15 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
   });
 });
 
+async function expectBegunAnew(): Promise<void> {
+  const store = await open();
+  expect(await all(store)).toEqual([]);
+  expect(unreadable.map(({ code }) => code)).toEqual(['store-unreadable']);
+  await fill(store, 'b');
+  expect(await all(store)).toHaveLength(1);
+  await store.close();
+}
+
 describe('the store on disk', () => {
   it('has what was committed when it is opened again', async () => {
     const first = await open();
@@ -154,25 +164,54 @@ describe('the store on disk', () => {
     await fill(first, 'a');
     await first.close();
     expect(await garbageIn(folder, name)).toBe(1);
-    const again = await open();
-    expect(await all(again)).toEqual([]);
-    expect(unreadable.map(({ code }) => code)).toEqual(['store-unreadable']);
-    await fill(again, 'b');
-    await again.close();
+    await expectBegunAnew();
   });
 
-  it('whose tables are garbage refuses to read them', async () => {
+  it('whose tables are garbage begins empty, and says so', async () => {
     const first = await open();
     for (let i = 0; i < 5; i++) await first.commit({ puts: [[`k${i}`, Buffer.alloc(500_000, i)]], deletes: [] });
     await first.close();
     // Opening moves what is left in the write-ahead log to a table.
     await (await open()).close();
     expect(await garbageIn(folder, /\.ldb$/)).toBeGreaterThan(0);
+    await expectBegunAnew();
+  });
+
+  it('that lost a commit, but not what was committed after it, begins empty, and says so', async () => {
+    const first = await open();
+    for (let i = 0; i < 5; i++) await first.commit({ puts: [[`k${i}`, Buffer.alloc(40_000, i)]], deletes: [] });
+    await first.close();
+    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+    const handle = await openFile(join(folder, file!), 'r+');
+    // In the second commit.
+    await handle.write(Buffer.alloc(1_000, 0xa5), 0, 1_000, 60_000);
+    await handle.close();
+    await expectBegunAnew();
+  });
+
+  it('refuses to give a value that is not what was written', async () => {
+    const first = await open();
+    await fill(first, 'a', 'b');
+    await first.close();
+    const raw = new ClassicLevel<string, Buffer>(folder, { valueEncoding: 'buffer' });
+    const value = (await raw.get('a'))!;
+    await raw.put('a', Buffer.from(value.map((byte, index) => (index === value.length - 1 ? byte ^ 1 : byte))));
+    await raw.close();
     const again = await open();
-    const reading = again.getMany(['k0', 'k1', 'k2', 'k3', 'k4']);
-    await expect(reading).rejects.toMatchObject({ name: 'Corrupt', code: 'store-unreadable' });
+    expect(await again.getMany(['b'])).toEqual([bytes('value of b')]);
+    await expect(again.getMany(['a'])).rejects.toMatchObject({ name: 'Corrupt', code: 'store-unreadable' });
     await expect(all(again)).rejects.toMatchObject({ name: 'Corrupt', code: 'store-unreadable' });
     await again.destroy();
+  });
+
+  it('opens as it was after ten thousand commits and more', async () => {
+    const first = await open();
+    for (let i = 0; i < 10_050; i++) await first.commit({ puts: [['a', bytes(String(i))]], deletes: [] });
+    await first.close();
+    const again = await open();
+    expect(await all(again)).toEqual([['a', bytes('10049')]]);
+    await again.close();
+    expect(unreadable).toEqual([]);
   });
 
   it('whose write-ahead log is garbage has lost what was in it', async () => {
