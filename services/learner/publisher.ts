@@ -7,7 +7,7 @@ import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
-import { Corrupt, type Unavailable } from '../core/errors.ts';
+import { Corrupt, Invalid, type Unavailable } from '../core/errors.ts';
 import type { ExperimentId, PerStream } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { MergedSums } from '../core/learning/merge.ts';
@@ -35,8 +35,8 @@ export interface PublisherOptions {
 
 export interface PublisherObserver {
   published(snapshot: ParametersSnapshot): void;
-  /** The experiment's sums contradict themselves: its last good snapshot stays. */
-  refused(experimentId: ExperimentId, error: Corrupt): void;
+  /** Its sums contradict themselves, or a policy cannot work with its definition: the last good snapshot stays. */
+  refused(experimentId: ExperimentId, error: Corrupt | Invalid): void;
   unavailable(error: Unavailable): void;
 }
 
@@ -134,7 +134,7 @@ export class Publisher {
     try {
       return sealSnapshot(experiment, sums, offsets);
     } catch (error) {
-      if (!(error instanceof Corrupt)) throw error;
+      if (!(error instanceof Corrupt || error instanceof Invalid)) throw error;
       this.options.observer.refused(experiment.id, error);
       return null;
     }

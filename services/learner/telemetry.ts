@@ -42,10 +42,7 @@ export function learnerTelemetry(metrics: Metrics, logger: Logger, failed: (erro
         logger.debug({ experimentId, version }, 'snapshot published');
       },
       refused: (experimentId, error) =>
-        logger.error(
-          { experimentId, err: error },
-          'no new snapshot: the sums contradict themselves; the last one stays',
-        ),
+        logger.error({ experimentId, err: error }, 'no new snapshot can be built; the last one stays'),
       unavailable: (error) => logger.warn({ err: error }, 'publishing waits'),
     },
     definitionRefused: (error) => logger.error({ err: error }, 'a definition cannot be read; the last good one stays'),

@@ -7,6 +7,8 @@ import { loadSchemas } from '../../services/contracts/schemas.ts';
 import { frame } from '../../services/contracts/wire.ts';
 import type { ArmId, ExperimentId, UnitId } from '../../services/core/events.ts';
 import { unaccounted } from '../../services/core/learning/counts.ts';
+import type { LearnerSettings } from '../../services/learner/learner.ts';
+import type { PublisherObserver } from '../../services/learner/publisher.ts';
 import type { AppendRecord } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { decision, experiment, reward, T0 } from '../support/core.ts';
@@ -69,9 +71,9 @@ const poisons: [string, string, (world: World) => Poison][] = [
   ],
   ['no key', 'key-mismatch', (world) => ({ topic: 'rewards', record: { key: null, value: won(world) } })],
   [
-    'a key of 900 kB',
+    'a key of 1.1 MB',
     'key-mismatch',
-    (world) => ({ topic: 'rewards', record: { key: 'k'.repeat(900_000), value: won(world) } }),
+    (world) => ({ topic: 'rewards', record: { key: 'k'.repeat(1_100_000), value: won(world) } }),
   ],
   [
     'an unknown experiment',
@@ -139,12 +141,14 @@ async function letters(world: World): Promise<DeadLetter[]> {
 /** Learns good events around what is given, and checks that nothing is lost and that the good ones are learned. */
 async function learnAround(
   poison: (world: World) => Poison[],
+  settings: Partial<LearnerSettings> = {},
 ): Promise<{ world: World; letters: DeadLetter[]; refused: string[] }> {
   const world = await World.create({ partitions: 1, inputBytesMax: 20_000_000 });
   await world.define(experiment());
   const refused: string[] = [];
   await world.send({ decision: decision({ unit: UNIT }) });
   const learner = await world.learner({
+    settings,
     observer: { tally: { refused: ({ reason }) => void refused.push(reason.code) } },
   });
   for (const { topic, record } of poison(world)) await world.append(world.topics[topic], record, 0);
@@ -191,12 +195,13 @@ describe('poison in the inputs', () => {
   });
 
   it('thousands of small dead letters with long keys fit their topic', async () => {
-    const { letters: found } = await learnAround(() =>
+    const poison = (): Poison[] =>
       Array.from({ length: 6_000 }, (_, i) => ({
         topic: 'rewards',
         record: { key: `${i}`.padStart(900, 'k'), value: Buffer.from('poison') },
-      })),
-    );
+      }));
+    // All in few commits.
+    const { letters: found } = await learnAround(poison, { pollRecordsMax: 10_000, commitIntervalMs: 500 });
     expect(found).toHaveLength(6_000);
   });
 
@@ -214,6 +219,34 @@ describe('poison in the inputs', () => {
     await learner.stop();
     expect((await world.snapshots(COUPON)).at(-1)!.arms[0]).toMatchObject({ pulls: 3, n: 3, sumR: 3 });
     expect(await world.counts()).toMatchObject({ decisionsJoined: 3, rewardsJoined: 3 });
+  });
+
+  it('a definition that a policy cannot work with is told of, the last snapshot and the learner stay', async () => {
+    const world = await World.create({ partitions: 1 });
+    await world.define(experiment());
+    const refused: string[] = [];
+    let pulls = 0;
+    const publish: PublisherObserver = {
+      published: ({ arms }) => {
+        pulls = arms[0]!.pulls;
+      },
+      refused: (_experimentId, error) => refused.push(error.code),
+      unavailable: () => {},
+    };
+    const learner = await world.learner({ observer: { publish } });
+    await world.send({ decision: decision({ unit: UNIT }) });
+    while (pulls === 0) await new Promise(setImmediate);
+
+    const arms = experiment().arms.map((arm) => ({ ...arm, attributes: new Map([['share', -1]]) }));
+    const policies = [{ kind: 'fixed-split', parameters: new Map<string, number>() }];
+    await world.define(experiment({ version: 2, appliedAtMs: [T0, T0], arms, policies }));
+    while (refused.length === 0) await new Promise(setImmediate);
+    await world.send({ decision: decision({ unit: 'user-2', id: 'd2' }) });
+    await world.learned();
+    await learner.stop();
+    expect(new Set(refused)).toEqual(new Set(['policy-attribute']));
+    expect((await world.snapshots(COUPON)).at(-1)).toMatchObject({ experimentVersion: 1, arms: [{ pulls: 1 }, {}] });
+    expect(await world.counts()).toMatchObject({ decisionsIn: 2 });
   });
 
   it('a definition that cannot be read is told of, and the last good one stays', async () => {

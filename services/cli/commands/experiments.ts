@@ -4,6 +4,8 @@ import { parseExperimentFile } from '../../contracts/experiment-file.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { ExperimentId } from '../../core/events.ts';
 import type { Experiment } from '../../core/experiment.ts';
+import { MergedSums } from '../../core/learning/merge.ts';
+import { buildParameters } from '../../core/learning/snapshot.ts';
 import { allPolicies } from '../../core/policies/registry.ts';
 import { type Applied, ExperimentStore } from '../../platform/experiment-store.ts';
 import { renderTable } from '../../platform/table.ts';
@@ -75,12 +77,24 @@ async function readFiles(
     for (const experiment of parseExperimentFile(file, await readText(file, readFile), allPolicies())) {
       const earlier = fileById.get(experiment.id);
       if (earlier !== undefined) problems.push(`${file}: experiment ${experiment.id} is also defined in ${earlier}`);
+      problems.push(...policyProblems(file, experiment));
       fileById.set(experiment.id, file);
       experiments.push(experiment);
     }
   }
   if (problems.length > 0) throw new Invalid('experiment-file', problems.join('\n'));
   return experiments;
+}
+
+/** What policies have against the definition shows before anything is learned: with sums of nothing. */
+function policyProblems(file: string, experiment: Experiment): string[] {
+  try {
+    buildParameters(experiment, new MergedSums());
+    return [];
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    return [`${file}: experiment ${experiment.id}: ${error.message}`];
+  }
 }
 
 async function readText(file: string, readFile: CliPorts['readFile']): Promise<string> {

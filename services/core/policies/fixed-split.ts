@@ -1,6 +1,7 @@
 /**
  * Fixed shares, as in an A/B test: each arm's attribute `share`, whatever is learned. Without any such attribute all
- * arms share alike. Shares are relative to those of the eligible arms; ones that add up to 1 are used unchanged.
+ * arms share alike; once one arm has it, an arm without is not dealt. Shares are relative to those of the eligible arms
+ * (all alike when theirs are 0); ones that add up to 1 are used unchanged.
  */
 import { Invalid } from '../errors.ts';
 import { pick, shareByWeight } from './best.ts';
@@ -27,14 +28,16 @@ export const fixedSplit: Policy = {
   },
 };
 
-/** @throws Invalid `arms-none`; `policy-attribute` naming the arm whose share is missing or out of range. */
+/** @throws Invalid `arms-none`; `policy-attribute` naming the arm whose share is out of range. */
 function shares({ armIds, attributes }: PolicyInput): Float64Array {
   if (armIds.length === 0) throw new Invalid('arms-none', 'there is no arm to choose, at least one is needed');
   if (attributes.every((own) => !own.has(SHARE))) return new Float64Array(armIds.length).fill(1);
   return Float64Array.from(attributes, (own, arm) => {
-    const share = own.get(SHARE);
-    if (share !== undefined && share >= 0 && share <= SHARE_MAX) return share;
-    const what = share === undefined ? 'has no attribute share, but another arm has' : `has share ${share}`;
-    throw new Invalid('policy-attribute', `fixed-split: arm ${armIds[arm]} ${what}, allowed 0 to ${SHARE_MAX}`);
+    const share = own.get(SHARE) ?? 0;
+    if (share >= 0 && share <= SHARE_MAX) return share;
+    throw new Invalid(
+      'policy-attribute',
+      `policy fixed-split: arm ${armIds[arm]} has the attribute share ${share}, allowed 0 to ${SHARE_MAX}`,
+    );
   });
 }

@@ -44,6 +44,18 @@ test('applying a file defines the experiment, applying it again changes nothing'
   expect(stdout).toMatch(/coupon.*1.*active.*beta-ts.*3.*sum of revenue.*30d.*2026-01-01T00:00:00\.000Z/);
 });
 
+test('a definition that a policy cannot work with is refused before it is written', async () => {
+  const split = COUPON.replace('beta-ts', 'fixed-split').replace('none,', '{ id: none, attributes: { share: -0.5 } },');
+  world.files.set('coupon.yaml', split);
+  expect(await world.run('experiments', 'apply', 'coupon.yaml')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'coupon.yaml: experiment coupon: policy fixed-split: arm none has the attribute share -0.5, allowed 0 to 1000000',
+    ),
+  });
+  expect(await versionNow()).toBeUndefined();
+});
+
 test('a change says what it changes, arms that are left out are retired', async () => {
   await world.run('experiments', 'apply', 'coupon.yaml');
   world.files.set('coupon.yaml', `${COUPON.replace('[none, five, ten]', '[none, ten, twenty]')}floor: 0.05\n`);

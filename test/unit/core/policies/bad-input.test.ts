@@ -108,15 +108,15 @@ describe('Beta Thompson sampling', () => {
 
 describe('a fixed split', () => {
   it.each([
-    [-0.1, 'arm arm-2 has share -0.1, allowed 0 to 1000000'],
-    [Number.NaN, 'arm arm-2 has share NaN, allowed 0 to 1000000'],
-    [undefined, 'arm arm-2 has no attribute share, but another arm has'],
-  ])('refuses a share of %s', (share, message) => {
+    [-0.1, 'arm arm-2 has the attribute share -0.1, allowed 0 to 1000000'],
+    [Number.NaN, 'arm arm-2 has the attribute share NaN, allowed 0 to 1000000'],
+    [1e7, 'arm arm-2 has the attribute share 10000000, allowed 0 to 1000000'],
+  ])('refuses a share of %d', (share, message) => {
     const input = counted([
       [0, 0],
       [0, 0],
     ]);
-    const attributes = [new Map([['share', 0.5]]), new Map(share === undefined ? [] : [['share', share]])];
+    const attributes = [new Map([['share', 0.5]]), new Map([['share', share]])];
     expect(() => served(findPolicy('fixed-split'), { ...input, attributes })).toThrow(Invalid);
     expect(() => served(findPolicy('fixed-split'), { ...input, attributes })).toThrow(message);
   });
