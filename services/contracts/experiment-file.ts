@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { Invalid } from '../core/errors.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
-import { contextDimension, type Experiment, type PolicySpec } from '../core/experiment.ts';
+import { contextDimension, type Experiment, type Forgetting, type PolicySpec } from '../core/experiment.ts';
 import type { Policy } from '../core/policies/policy.ts';
 import { SECTIONS, type Sections } from './experiment-shape.ts';
 import { DIMENSION_MAX } from './limits.ts';
@@ -237,6 +237,14 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     },
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
+    forgetting: forgettingOf(sections),
     appliedAtMs: [],
   };
+}
+
+function forgettingOf({ forgetting }: Sections): Forgetting | null {
+  if (forgetting === null) return null;
+  return 'halfLife' in forgetting
+    ? { kind: 'half-life', spanMs: forgetting.halfLife }
+    : { kind: 'window', spanMs: forgetting.window };
 }

@@ -109,6 +109,11 @@ const attribution = mapping({
   window: duration(1, 400 * DAY_MS),
 });
 
+const forgetting = z.union(
+  [mapping({ halfLife: duration(1, 400 * DAY_MS) }), mapping({ window: duration(1, 400 * DAY_MS) })],
+  { error: 'allowed is a mapping with either halfLife or window, a duration such as 7d' },
+);
+
 /** By key of the file. */
 export const SECTIONS = {
   id: text(),
@@ -121,6 +126,7 @@ export const SECTIONS = {
   reward,
   attribution,
   cohort: duration(1_000, 400 * DAY_MS).default(DAY_MS),
+  forgetting: forgetting.nullable().default(null),
 };
 
 export type Sections = { readonly [Key in keyof typeof SECTIONS]: z.output<(typeof SECTIONS)[Key]> };

@@ -6,6 +6,7 @@ import {
   type Experiment,
   type Feature,
   type Fold,
+  type Forgetting,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
@@ -42,6 +43,7 @@ export interface ExperimentRecord {
   readonly reward: RewardRecord;
   readonly attribution: { readonly model: 'last_touch'; readonly windowMs: number };
   readonly cohortMs: number;
+  readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
   readonly appliedAtMs: readonly number[];
 }
 interface ArmRecord {
@@ -69,6 +71,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     context: experiment.context.map(toFeature),
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
     attribution: { model: 'last_touch', windowMs: experiment.attribution.windowMs },
+    forgetting: toForgetting(experiment.forgetting),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
   fromExperiment(record);
@@ -100,7 +103,21 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     reward: fromReward(raw.reward),
     attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
+    forgetting: fromForgetting(raw.forgetting),
     appliedAtMs,
+  };
+}
+
+function toForgetting(forgetting: Forgetting | null): ExperimentRecord['forgetting'] {
+  if (forgetting === null) return null;
+  return { kind: forgetting.kind === 'half-life' ? 'half_life' : 'window', spanMs: forgetting.spanMs };
+}
+
+function fromForgetting(raw: ExperimentRecord['forgetting']): Forgetting | null {
+  if (raw === null) return null;
+  return {
+    kind: raw.kind === 'half_life' ? 'half-life' : 'window',
+    spanMs: whole('forgetting spanMs', raw.spanMs, { min: 1 }),
   };
 }
 

@@ -63,6 +63,13 @@ export interface AttributionSpec {
   readonly windowMs: number;
 }
 
+/** How older cohorts count less when a snapshot is built. Ages are in decision time, from the newest cohort. */
+export type Forgetting =
+  /** A cohort's sums count half after each such span. */
+  | { readonly kind: 'half-life'; readonly spanMs: number }
+  /** Cohorts older than the span do not count. */
+  | { readonly kind: 'window'; readonly spanMs: number };
+
 export interface Experiment {
   readonly id: ExperimentId;
   /** From 1, raised by one with each applied change. */
@@ -80,6 +87,8 @@ export interface Experiment {
   readonly attribution: AttributionSpec;
   /** Width of a decision-time cohort. */
   readonly cohortMs: number;
+  /** `null` to count all cohorts alike. May change: it weighs sums and never changes them. */
+  readonly forgetting: Forgetting | null;
   /**
    * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
    * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.

@@ -1,11 +1,27 @@
 /**
  * Builders for core tests, and the oracle: a partition learned in memory, one event at a time.
  */
-import type { ArmId, Decision, DecisionId, ExperimentId, InputEvent, Reward, RewardId, UnitId } from '../../services/core/events.ts';
+import type {
+  ArmId,
+  Decision,
+  DecisionId,
+  ExperimentId,
+  InputEvent,
+  Reward,
+  RewardId,
+  UnitId,
+} from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import { emptyGroup, type Group, type JoinLimits, lowClock } from '../../services/core/join/group.ts';
-import { unaccounted, type Counts } from '../../services/core/learning/counts.ts';
-import { type Change, expire, handleDecision, handleReward, PartitionState, type Rules } from '../../services/core/learning/partition.ts';
+import { type Counts, unaccounted } from '../../services/core/learning/counts.ts';
+import {
+  type Change,
+  expire,
+  handleDecision,
+  handleReward,
+  PartitionState,
+  type Rules,
+} from '../../services/core/learning/partition.ts';
 
 /** When the tests' world begins, on the log's clock and everybody's. */
 export const T0 = Date.UTC(2026, 0, 1);
@@ -18,19 +34,37 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     version: 1,
     state: 'active',
     arms: ['A', 'B'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
-    policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1], ['priorBeta', 1]]) }],
+    policies: [
+      {
+        kind: 'beta-ts',
+        parameters: new Map([
+          ['priorAlpha', 1],
+          ['priorBeta', 1],
+        ]),
+      },
+    ],
     floor: 0,
     fallbackArmId: 'A' as ArmId,
     context: [],
-    reward: { metric: 'click', fold: 'sum', min: 0, max: 4, costAttribute: null, missing: { mode: 'impute', value: 0 } },
+    reward: {
+      metric: 'click',
+      fold: 'sum',
+      min: 0,
+      max: 4,
+      costAttribute: null,
+      missing: { mode: 'impute', value: 0 },
+    },
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
+    forgetting: null,
     appliedAtMs: [0],
     ...overrides,
   };
 }
 
-export function decision(overrides: { id?: string; unit?: string; arm?: string; atMs?: number } & Partial<Decision> = {}): Decision {
+export function decision(
+  overrides: { id?: string; unit?: string; arm?: string; atMs?: number } & Partial<Decision> = {},
+): Decision {
   const { id = 'd1', unit = 'u', arm = 'A', atMs = T0, ...rest } = overrides;
   return {
     decisionId: id as DecisionId,
@@ -47,7 +81,9 @@ export function decision(overrides: { id?: string; unit?: string; arm?: string; 
   };
 }
 
-export function reward(overrides: { id?: string; unit?: string; atMs?: number; decision?: string } & Partial<Reward> = {}): Reward {
+export function reward(
+  overrides: { id?: string; unit?: string; atMs?: number; decision?: string } & Partial<Reward> = {},
+): Reward {
   const { id = 'r1', unit = 'u', atMs = T0 + 10, decision: of, ...rest } = overrides;
   return {
     rewardId: id as RewardId,

@@ -27,6 +27,11 @@ export class MergedSums {
     return this.merged.size === 0 ? null : Math.max(...this.merged.keys());
   }
 
+  /** @returns sums by arm, by cohort, the oldest first. */
+  cohorts(): [cohort: number, sums: ReadonlyMap<ArmId, ExactVector>][] {
+    return [...this.merged].sort(([a], [b]) => a - b);
+  }
+
   /** @returns by arm, the sums over all cohorts; arms without any are absent. */
   total(): Map<ArmId, ExactVector> {
     const total = new Map<ArmId, ExactVector>();

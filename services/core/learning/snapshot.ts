@@ -4,7 +4,7 @@
  */
 import type { ArmStatistics, PreparedPolicy } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
-import { contextDimension, type Experiment } from '../experiment.ts';
+import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
@@ -35,16 +35,17 @@ export interface BuiltParameters {
 export function buildParameters(experiment: Experiment, merged: MergedSums): BuiltParameters {
   const layout = sumsLayout(contextDimension(experiment.context));
   const sums = merged.total();
+  const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
   const input: PolicyInput = {
     layout,
     armIds: experiment.arms.map((arm) => arm.id),
     attributes: experiment.arms.map((arm) => arm.attributes),
-    sums: experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout)),
+    sums: experiment.forgetting === null ? counted : weighedSums(experiment, experiment.forgetting, merged, layout),
   };
   const newest = merged.newestCohort();
   return {
     clockMs: newest === null ? 0 : (newest + 1) * experiment.cohortMs,
-    arms: input.sums.map((cells, index) => ({
+    arms: counted.map((cells, index) => ({
       armId: input.armIds[index]!,
       pulls: cells[PULLS]!,
       n: cells[N]!,
@@ -58,6 +59,35 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
     })),
     sums,
   };
+}
+
+/** @returns by arm, Σ weight · sums over the cohorts, the oldest first: always the same order, so the same bits. */
+function weighedSums(
+  { arms, cohortMs }: Experiment,
+  forgetting: Forgetting,
+  merged: MergedSums,
+  layout: SumsLayout,
+): Float64Array[] {
+  const cohorts = merged.cohorts();
+  const newest = cohorts.at(-1)?.[0] ?? 0;
+  const totals = arms.map(() => new Float64Array(layout.size));
+  for (const [cohort, sums] of cohorts) {
+    const weight = cohortWeight(forgetting, (newest - cohort) * cohortMs);
+    arms.forEach((arm, index) => {
+      const cells = naturalSums(sums.get(arm.id), layout);
+      for (let i = 0; i < layout.size; i++) totals[index]![i]! += weight * cells[i]!;
+    });
+  }
+  return totals;
+}
+
+function cohortWeight({ kind, spanMs }: Forgetting, ageMs: number): number {
+  switch (kind) {
+    case 'half-life':
+      return 2 ** (-ageMs / spanMs);
+    case 'window':
+      return ageMs < spanMs ? 1 : 0;
+  }
 }
 
 /** @returns one float64 a cell, rounded once, in natural units: rewards in [0, 1], features as encoded. */

@@ -46,6 +46,7 @@ context:
 reward: { metric: ltv, fold: last, min: 0, max: 250, cost: cost, missing: { mode: labelled } }
 attribution: { model: last-touch, window: 30d }
 cohort: 12h
+forgetting: { halfLife: 7d }
 `;
 
 const SHORT = `
@@ -97,6 +98,7 @@ describe('an experiment file', () => {
         reward: { metric: 'ltv', fold: 'last', min: 0, max: 250, costAttribute: 'cost', missing: { mode: 'labelled' } },
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
+        forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000 },
         appliedAtMs: [],
       },
     ]);
@@ -113,6 +115,7 @@ describe('an experiment file', () => {
       reward: { costAttribute: null, missing: { mode: 'impute', value: 0 } },
       attribution: { model: 'last-touch', windowMs: 90_000 },
       cohortMs: 86_400_000,
+      forgetting: null,
     });
   });
 
@@ -140,7 +143,7 @@ reward: { metric: ltv, fold: lst, min: 0, missing: { mode: impute } }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
-      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, context, reward, attribution, cohort)',
+      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, context, reward, attribution, cohort, forgetting)',
       'e.yaml:1:1: id: missing, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:3:9: arms[0].id: 35, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:4:5: arms[0].atributes, unknown key, did you mean attributes? (allowed: id, state, attributes)',
