@@ -28,10 +28,15 @@ export const exploreThenCommit: Policy = {
     return {
       probabilities(_context, eligible) {
         const scores = pick(means, eligible);
-        const explores = eligible.some((arm) => n[arm]! < m);
-        return explores ? scores.fill(1 / scores.length) : shareAmongBest(scores);
+        return leastOf(n, eligible) < m ? scores.fill(1 / scores.length) : shareAmongBest(scores);
       },
       scores: (_context, eligible) => pick(means, eligible),
     };
   },
 };
+
+function leastOf(n: Float64Array, eligible: readonly number[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < eligible.length; i++) least = Math.min(least, n[eligible[i]!]!);
+  return least;
+}
