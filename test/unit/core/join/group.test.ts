@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExperimentId, InputEvent } from '../../../../services/core/events.ts';
+import type { ExperimentId, InputEvent, UnitId } from '../../../../services/core/events.ts';
 import { rewardMemoryMs } from '../../../../services/core/join/group.ts';
 import { unaccounted } from '../../../../services/core/learning/counts.ts';
 import { LIMITS, T0 } from '../../../support/core.ts';
@@ -87,11 +87,13 @@ describe('a revision', () => {
       won({ atMs: T0 + 60, clockMs: T0 + 60 }),
       // Decided before the reward occurred, appended long after: it would fit the revision.
       dealt({ id: 'd2', arm: 'B', atMs: T0 + 50, clockMs: late }),
+      won({ id: 'other', unit: 'other', metric: 'none', clockMs: late }),
     ];
     const revision = won({ atMs: T0 + 60, clockMs: late, revision: 1, value: 4 });
     for (const drops of [true, false]) {
       const after = learned(events);
       if (drops) after.oracle.drop();
+      expect(after.oracle.groups.get('u' as UnitId)!.decisions).toHaveLength(drops ? 1 : 2);
       after.oracle.learn(revision);
       expect(after.both()).toMatchObject({ A: 0.25, B: 0 });
       expect(after.counts).toMatchObject({ rewardsJoined: 1, rewardsUnmatched: 1 });
