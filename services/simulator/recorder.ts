@@ -91,5 +91,7 @@ function bestArm(rewards: readonly number[], retired: ReadonlySet<number>): numb
 
 /** One for each declared feature that has few values. */
 function segmentsOf({ features }: Environment, { context }: SimulatedUnit): readonly string[] {
-  return features.filter(({ kind }) => kind !== 'number').map(({ name }) => `${name}=${context.get(name)}`);
+  return features
+    .filter(({ kind }) => kind === 'boolean' || kind === 'category')
+    .map(({ name }) => `${name}=${context.get(name)}`);
 }

@@ -81,9 +81,9 @@ test('users have the attributes that are declared, in their shares', () => {
   const random = seededRandom(8);
   const count = 20_000;
   const seen = new Map<string, number>();
+  expect([...world.nextUnit(random).context.keys()]).toEqual(world.features.map(({ name }) => name));
   for (let i = 0; i < count; i++) {
     const { context } = world.nextUnit(random);
-    expect([...context.keys()]).toEqual(world.features.map(({ name }) => name));
     for (const [name, value] of context) seen.set(`${name}=${value}`, (seen.get(`${name}=${value}`) ?? 0) + 1);
   }
   const shares = [...ATTRIBUTE_SHARES.map(([name, share]) => [`${name}=true`, share] as const)];

@@ -88,6 +88,8 @@ test('regret is what the best arm was expected to bring more than the dealt one,
   const run = simulate({ ...OPTIONS, policy: 'always-first' });
   expect(run.dealt.every((arm) => arm === 0)).toBe(true);
   expect(run.expected).toEqual(run.expectedFirst);
+  // Noise of 21 a reward.
+  expect(Math.abs(mean(run.observed) - mean(run.expected))).toBeLessThan((4 * 21) / Math.sqrt(OPTIONS.users));
   expect(mean(run.expected)).toBeCloseTo(85, 1);
   expect(run.expectedBest.every((best, step) => best >= run.expected[step]!)).toBe(true);
 });
