@@ -13,18 +13,18 @@ export function comparisonText(comparison: Comparison): string {
   const last = seeds.at(-1)!;
   const heading =
     `${environment}: ${users} users, seeds ${seeds[0]}${last === seeds[0] ? '' : ` to ${last}`}; ` +
-    `an oracle has ${bandText(oracle, 2)} a user`;
+    `an oracle has ${bandText(oracle, unitDigits(oracle.mean))} a user`;
   const parts = [heading, figureTable(comparison)];
   if (armIds.length <= ARMS_SHOWN_MAX) parts.push('Share of users by arm dealt', shareTable(comparison));
   return parts.join('\n');
 }
 
-function figureTable({ policies }: Comparison): string {
+function figureTable({ policies, oracle }: Comparison): string {
   const head = ['policy', 'mean', 'observed', 'total', 'regret', 'regret rate', 'best arm', 'ROI'];
   const rows = policies.map(({ policy, figures }) => [
     policy,
-    bandText(figures.mean, 2),
-    bandText(figures.meanObserved, 2),
+    bandText(figures.mean, unitDigits(oracle.mean)),
+    bandText(figures.meanObserved, unitDigits(oracle.mean)),
     bandText(figures.total, 0),
     bandText(figures.regret, 0),
     percentText(figures.regretRate, 2),
@@ -50,6 +50,11 @@ function shareRows(name: string, result: PolicyResult, side: 'dealt' | 'best'): 
     ...shares[side].map((share) => `${(100 * share).toFixed(1)}%`),
   ];
   return [row(name, 'all', result.arms), ...[...result.segments].map(([segment, shares]) => row('', segment, shares))];
+}
+
+/** Rewards of a click need more digits than those in a currency. */
+function unitDigits(reward: number): number {
+  return Math.abs(reward) < 10 ? 4 : 2;
 }
 
 function bandText(band: Band | null, digits: number): string {

@@ -33,7 +33,7 @@
     const { oracle, environment } = comparison;
     root.append(
       element('h2', {}, environment),
-      element('p', { className: 'note' }, `An oracle has ${bandText(oracle, 2)} a user.`),
+      element('p', { className: 'note' }, `An oracle has ${bandText(oracle, unitDigits(oracle))} a user.`),
     );
     const toggle = (at, row) => {
       if (!hidden.delete(at)) hidden.add(at);
@@ -60,13 +60,15 @@
         title: `Reward a user, moving average of ${movingSteps}`,
         note: 'As observed; the dashed line is the mean of an oracle.',
         curve: 'movingAverage',
-        digits: 2,
+        moving: true,
+        digits: unitDigits(oracle),
         level: oracle.mean,
       });
       draw({
         title: `Share of users with their best arm, over ${movingSteps}`,
         note: 'The dashed line is the optimum.',
         curve: 'bestArmShare',
+        moving: true,
         digits: 3,
         level: 1,
         range: [0, 1.02],
@@ -75,7 +77,7 @@
     return root;
   }
 
-  function figures({ policies }, toggle) {
+  function figures({ policies, oracle }, toggle) {
     const head = ['policy', 'mean', 'observed', 'total', 'regret', 'regret rate', 'best arm', 'ROI'];
     const body = policies.map(({ policy, figures: f }, at) => {
       const button = element('button', { className: 'policy', title: 'show or hide' });
@@ -83,8 +85,8 @@
       const row = element('tr');
       button.addEventListener('click', () => toggle(at, row));
       const cells = [
-        bandText(f.mean, 2),
-        bandText(f.meanObserved, 2),
+        bandText(f.mean, unitDigits(oracle)),
+        bandText(f.meanObserved, unitDigits(oracle)),
         bandText(f.total, 0),
         bandText(f.regret, 0),
         bandText(f.regretRate, 2, 100, ' %'),
@@ -153,14 +155,16 @@
   function drawChart(
     parent,
     comparison,
-    { title, note, curve, digits, logarithmic = false, level = null, range = null },
+    { title, note, curve, digits, logarithmic = false, moving = false, level = null, range = null },
   ) {
     const card = element('div', { className: 'card' });
     const plot = element('div', { className: 'plot' });
     card.append(element('h3', {}, title), element('p', { className: 'note' }, note ?? '\u00a0'), plot);
     parent.append(card);
     const { policies, steps } = comparison;
-    const shown = (at, values) => (logarithmic && !(values[at] > 0) ? null : values[at]);
+    // A moving average of a handful of users is only noise.
+    const first = moving ? Math.min(movingSteps, comparison.users) / 4 : 0;
+    const shown = (at, values) => (steps[at] < first || (logarithmic && !(values[at] > 0)) ? null : values[at]);
     const data = [steps];
     const series = [{}];
     const bands = [];
@@ -250,6 +254,11 @@
       box.style.top = '12px';
       box.style.left = `${x > plot.clientWidth / 2 ? x - box.offsetWidth - 14 : x + 14}px`;
     };
+  }
+
+  /** Rewards of a click need more digits than those in a currency. */
+  function unitDigits(oracle) {
+    return Math.abs(oracle.mean) < 10 ? 4 : 2;
   }
 
   function bandText(band, digits, times = 1, unit = '') {
