@@ -4,7 +4,7 @@
  */
 import { uniform53 } from '../allocation/hash.ts';
 import type { Context } from '../context.ts';
-import { assert, Invalid } from '../errors.ts';
+import { Bug, Invalid } from '../errors.ts';
 import type { Decision, DecisionId, ExperimentId, UnitId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import type { ServingPolicy } from '../policies/policy.ts';
@@ -109,10 +109,13 @@ export function flooredProbabilities(
   floor: number,
 ): Float64Array {
   const probabilities = policy.probabilities(features, eligible);
-  assert(probabilities.length === eligible.length, `${probabilities.length} probabilities for ${eligible.length} arms`);
+  // Not asserted: a message for every decision would take longer than the decision.
+  if (probabilities.length !== eligible.length) {
+    throw new Bug(`${probabilities.length} probabilities for ${eligible.length} arms`);
+  }
   let total = 0;
   for (let i = 0; i < probabilities.length; i++) total += probabilities[i]!;
-  assert(Math.abs(total - 1) <= 1e-9, `probabilities add up to ${total}`);
+  if (!(Math.abs(total - 1) <= 1e-9)) throw new Bug(`probabilities add up to ${total}`);
   const share = floor / probabilities.length;
   for (let i = 0; i < probabilities.length; i++) {
     // Rounding must not lift a certain arm above 1.

@@ -6,6 +6,7 @@
 import { Corrupt } from '../errors.ts';
 import { NormalSelection } from '../numerics/normal-selection.ts';
 import { SUM_RR } from '../sums/layout.ts';
+import { shareByWeight } from './best.ts';
 import type { Policy, PolicyInput } from './policy.ts';
 import { checkContext, fitRidge, RidgeModels, requireArmsAndContext, rewardsOf } from './ridge.ts';
 import { block, parameter } from './state.ts';
@@ -67,7 +68,7 @@ export const linearTs: Policy = {
         predict(context, eligible);
         const probabilities = new Float64Array(eligible.length);
         selection.select(means, deviations, probabilities);
-        return probabilities;
+        return shareByWeight(probabilities);
       },
       scores(context, eligible) {
         predict(context, eligible);
