@@ -1,4 +1,7 @@
 /** What all runs of one command have in common, and the runs that come of it. */
+import { Invalid } from '../core/errors.ts';
+import { findPolicy } from '../core/policies/registry.ts';
+import { seededRandom } from '../core/random.ts';
 import { parseDelay } from './delays.ts';
 import { findEnvironment } from './environments/catalogue.ts';
 import { parsePolicy } from './policies.ts';
@@ -20,12 +23,21 @@ export interface Setting {
  */
 export function runsOf(setting: Setting): RunOptions[] {
   const { environments, policies, seeds, users, delay, neverShare, snapshotEvery } = setting;
-  for (const name of environments) findEnvironment(name);
-  for (const policy of policies) parsePolicy(policy);
+  for (const environment of environments) checkFits(environment, policies);
   parseDelay(delay);
   return environments.flatMap((environment) =>
     policies.flatMap((policy) =>
       seeds.map((seed) => ({ environment, policy, seed, users, delay, neverShare, snapshotEvery })),
     ),
   );
+}
+
+/** @throws Invalid when one of them is unknown, or a policy needs a context and the environment has none. */
+function checkFits(environment: string, policies: readonly string[]): void {
+  const { features } = findEnvironment(environment).create(seededRandom(0));
+  for (const policy of policies) {
+    const { spec, yardstick } = parsePolicy(policy);
+    if (features.length > 0 || yardstick !== null || !findPolicy(spec.kind).contextual) continue;
+    throw new Invalid('policy-context', `policy ${spec.kind} needs a context, environment ${environment} has none`);
+  }
 }

@@ -112,6 +112,9 @@ test('a setting makes one run for each environment, policy and seed, and refuses
   ]);
   expect(() => runsOf({ ...SETTING, policies: ['ucb1', 'ucb7'] })).toThrow(/ucb7/);
   expect(() => runsOf({ ...SETTING, delay: 'x' })).toThrow(/delay x/);
+  expect(() => runsOf({ ...SETTING, policies: ['ucb1', 'linucb'] })).toThrow(
+    'policy linucb needs a context, environment bernoulli has none',
+  );
 });
 
 const COMPARISONS = compare(
