@@ -22,6 +22,8 @@ export const REFUSALS = {
   'no-value': 'The record has no value: a tombstone, where every record is an event.',
   'key-mismatch':
     "The record's key is not the event's unit, so that it may stand in another partition than the unit's other events.",
+  'wrong-partition':
+    "The record stands in another partition than Kafka's murmur2 gives its key, so that the unit's other events are elsewhere.",
   ...LEARNING_REFUSALS,
 } as const;
 

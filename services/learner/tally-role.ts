@@ -159,7 +159,7 @@ export class TallyRole {
   ): Promise<{ task: TallyTask; from: Restored['from'] }> {
     const { options } = this;
     const { log, topics, codecs, experiments, limits, pollRecordsMax } = options;
-    const input: InputReaderOptions = { log, topics, partition, codecs, pollRecordsMax };
+    const input: InputReaderOptions = { log, topics, partition, partitions: counts.inputs, codecs, pollRecordsMax };
     const published = await readTallies(input, codecs.tally);
     const rules = { experiments: experiments.experiments, limits };
     const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally };

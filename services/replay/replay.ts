@@ -157,8 +157,8 @@ async function replayPartition(
 ): Promise<PartitionJoin> {
   const { codecs, from, openStore } = options;
   const store = await openStore(partition);
-  const reader = new InputReader({ ...options, partition }, from[partition]!);
   const partitions = from.length;
+  const reader = new InputReader({ ...options, partition, partitions }, from[partition]!);
   const join = await PartitionJoin.open({ partition, partitions, rules, store, tallyCodec: codecs.tally });
   try {
     for (const stop of stops) {

@@ -9,6 +9,7 @@ import type { ArmId, ExperimentId, UnitId } from '../../services/core/events.ts'
 import { unaccounted } from '../../services/core/learning/counts.ts';
 import type { LearnerSettings } from '../../services/learner/learner.ts';
 import type { PublisherObserver } from '../../services/learner/publisher.ts';
+import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { decision, experiment, reward, T0 } from '../support/core.ts';
@@ -185,6 +186,22 @@ describe('poison in the inputs', () => {
     expect(refused).toEqual([reason]);
     const counts = await world.counts();
     expect(counts[topic === 'decisions' ? 'decisionsDeadLettered' : 'rewardsDeadLettered']).toBe(1);
+  });
+
+  it('a unit in a partition that is not its own is a dead letter, as its other events are elsewhere', async () => {
+    const world = await World.create({ partitions: 2 });
+    await world.define(experiment());
+    const own = partitionOf(UNIT, 2);
+    const record = { key: UNIT, value: world.codecs.decision.encode(decision({ unit: UNIT })) };
+    await world.append(world.topics.decisions, record, 1 - own);
+    await world.append(world.topics.decisions, record, own);
+    const learner = await world.learner();
+    await world.learned();
+    await learner.stop();
+    expect((await letters(world)).map(({ reason, partition }) => [reason, partition])).toEqual([
+      ['wrong-partition', 1 - own],
+    ]);
+    expect(await world.counts()).toMatchObject({ decisionsIn: 2, decisionsPending: 1, decisionsDeadLettered: 1 });
   });
 
   it('all of it at once, many times over, leaves nothing but dead letters', async () => {

@@ -12,6 +12,8 @@ export interface InputReaderOptions {
   readonly log: Log;
   readonly topics: TopicNames;
   readonly partition: number;
+  /** How many each input topic has. */
+  readonly partitions: number;
   readonly codecs: InputCodecs;
   readonly pollRecordsMax: number;
 }
@@ -55,7 +57,7 @@ export class InputReader {
     const records: InputRecord[] = [];
     for (const batch of batches) {
       const stream = streamOf(batch.topic, this.options.topics);
-      records.push(...(await parseBatch(batch, stream, this.options.codecs)));
+      records.push(...(await parseBatch(batch, { ...this.options, stream })));
       this.positions = { ...this.positions, [stream]: batch.nextOffset };
     }
     return records;

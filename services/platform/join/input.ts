@@ -7,6 +7,7 @@ import type { TopicNames } from '../../contracts/keys.ts';
 import { refuse } from '../../contracts/refusals.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { Decision, Reward, Stream, UnitId } from '../../core/events.ts';
+import { partitionOf } from '../log/partitioner.ts';
 import type { LogRecord, RecordBatch } from '../log/port.ts';
 
 export type InputRecord = {
@@ -27,15 +28,25 @@ export function streamOf(topic: string, topics: TopicNames): Stream {
   return topic === topics.decisions ? 'decisions' : 'rewards';
 }
 
+/** What a topic's records are held against. */
+interface Door {
+  readonly stream: Stream;
+  readonly codecs: InputCodecs;
+  /** How many each input topic has. */
+  readonly partitions: number;
+}
+
 /** @throws Unavailable when a schema that a record names cannot be looked up. */
-export async function parseBatch(batch: RecordBatch, stream: Stream, codecs: InputCodecs): Promise<InputRecord[]> {
+export async function parseBatch(batch: RecordBatch, door: Door): Promise<InputRecord[]> {
+  const { stream, codecs, partitions } = door;
+  const place = { partition: batch.partition, partitions };
   await (stream === 'decisions' ? codecs.decision : codecs.reward).prepare(batch.records.map(({ value }) => value));
   return batch.records.map((record) => {
     const nextOffset = record.offset + 1;
     try {
       return stream === 'decisions'
-        ? { stream, nextOffset, record, event: parse(record, codecs.decision) }
-        : { stream, nextOffset, record, event: parse(record, codecs.reward) };
+        ? { stream, nextOffset, record, event: parse(record, codecs.decision, place) }
+        : { stream, nextOffset, record, event: parse(record, codecs.reward, place) };
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
       return { stream, nextOffset, record, event: error };
@@ -43,12 +54,21 @@ export async function parseBatch(batch: RecordBatch, stream: Stream, codecs: Inp
   });
 }
 
-function parse<T extends { readonly unitId: UnitId }>(record: LogRecord, codec: Codec<T>): T {
+interface Place {
+  readonly partition: number;
+  readonly partitions: number;
+}
+
+function parse<T extends { readonly unitId: UnitId }>(record: LogRecord, codec: Codec<T>, place: Place): T {
   if (record.value === null) refuse('no-value', 'the record has no value');
   const event = codec.decode(record.value);
   if (record.key !== event.unitId) {
-    // Another key may mean another partition, where the unit's other events are not.
     refuse('key-mismatch', `the record's key is ${JSON.stringify(record.key)}, its unit ${event.unitId}`);
+  }
+  // A unit's decisions and rewards meet only where its key belongs.
+  const belongs = partitionOf(event.unitId, place.partitions);
+  if (belongs !== place.partition) {
+    refuse('wrong-partition', `unit ${event.unitId} belongs to partition ${belongs}, it stands in ${place.partition}`);
   }
   return event;
 }
