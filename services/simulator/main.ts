@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The simulator as a process: policies × environments × seeds on all cores, then a table, a JSON file and a report. */
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { CroupierError } from '../core/errors.ts';
+import { CroupierError, Invalid } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
 import { startProgress } from '../platform/progress.ts';
 import { compare } from './comparison.ts';
@@ -30,6 +30,7 @@ await command.parseAsync();
 async function run(values: SimulateValues): Promise<void> {
   const setting = settingOf(values);
   const runs = runsOf(setting);
+  for (const path of [values.json, values.html]) if (path !== null) await requireWritable(path);
   const progress = startProgress({ label: 'simulating', total: runs.length, unit: 'runs', to: process.stderr });
   const summaries = await simulateAll(runs, (done) => progress.update(done)).finally(() => progress.stop());
   const comparisons = compare(setting, summaries);
@@ -48,4 +49,13 @@ function settingOf(values: SimulateValues): Setting {
     neverShare: values.never,
     snapshotEvery: values.snapshotEvery,
   };
+}
+
+/** Before hours of simulating, not after. @throws Invalid naming the file. */
+async function requireWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new Invalid('config', `${path} cannot be written to: ${(error as Error).message}`, { cause: error });
+  }
 }

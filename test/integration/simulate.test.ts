@@ -70,6 +70,11 @@ test('simulate refuses what it does not know before it runs anything', { timeout
     stdout: '',
     stderr: expect.stringMatching(/^simulate: environment-unknown: environment nowhere is unknown, allowed are .*\n$/),
   });
+  expect(await croupier('simulate', '--users', '10', '--json', join(folder, 'no/such/folder.json'))).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^simulate: config: .*folder\.json cannot be written to: ENOENT/),
+  });
   expect(await croupier('simulate', '--seeds', 'many')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--seeds: "many", allowed is a whole number from 1 to 10000'),
