@@ -79,7 +79,7 @@ function linearSamplingBar(): Bar {
     ratio(sampling!, bounds!),
     '×',
     'at most',
-    5,
+    8,
   );
 }
 
