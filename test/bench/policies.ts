@@ -73,14 +73,7 @@ function linearSamplingBar(): Bar {
     }),
     { rounds: 101, calls: 100 },
   );
-  const microseconds = (median(sampling!) / 1_000).toFixed(0);
-  return bar(
-    `linear TS, 20 arms, d = 32 (${microseconds} µs), to LinUCB`,
-    ratio(sampling!, bounds!),
-    '×',
-    'at most',
-    8,
-  );
+  return bar('linear TS, 20 arms, d = 32, to LinUCB', ratio(sampling!, bounds!), '×', 'at most', 8);
 }
 
 function thompsonSnapshotBar(): Bar {
