@@ -1,5 +1,6 @@
 /** What policies share: picking the eligible arms' values, and turning scores into probabilities, in place. */
 import { Invalid } from '../errors.ts';
+import { freshVector } from './fresh-vector.ts';
 
 /**
  * Equal shares for the greatest scores, ties by exact equality, 0 for the rest.
@@ -46,7 +47,7 @@ export function mixEvenly(probabilities: Float64Array, epsilon: number): Float64
 /** The values of the eligible arms, as a new vector. @throws Invalid `arms-none` when no arm is eligible. */
 export function pick(values: Float64Array, eligible: readonly number[]): Float64Array {
   if (eligible.length === 0) throw new Invalid('arms-none', 'no arm is eligible, at least one is needed');
-  const picked = new Float64Array(eligible.length);
+  const picked = freshVector(eligible.length);
   for (let i = 0; i < picked.length; i++) picked[i] = values[eligible[i]!]!;
   return picked;
 }

@@ -1,6 +1,7 @@
 /** What Thompson sampling with exact selection probabilities is, whatever the posteriors. */
 import { type PosteriorFamily, selectionProbabilities } from '../numerics/selection-probabilities.ts';
 import { pick, shareByWeight } from './best.ts';
+import { freshCopy } from './fresh-vector.ts';
 import type { ServingPolicy } from './policy.ts';
 import { SubsetMemo } from './subset-memo.ts';
 
@@ -20,7 +21,7 @@ export function thompsonServing(
 ): ServingPolicy {
   const memo = new SubsetMemo(whole, (eligible) => selected(posteriors(eligible)));
   return {
-    probabilities: (_context, eligible) => memo.find(eligible).slice(),
+    probabilities: (_context, eligible) => freshCopy(memo.find(eligible)),
     scores: (_context, eligible) => pick(scores, eligible),
   };
 }
