@@ -62,9 +62,17 @@ export function decisionReachMs(limits: JoinLimits): number {
   return limits.windowMs + limits.graceMs;
 }
 
-/** How long after its last record a reward is remembered: longer than any decision that may own it. */
-export function rewardMemoryMs(limits: JoinLimits): number {
+/**
+ * How long a decision is remembered: as long as its rewards are not final. A reward at the end of its reach may still go
+ * to a later decision, appended within early grace of the reward.
+ */
+export function decisionMemoryMs(limits: JoinLimits): number {
   return decisionReachMs(limits) + limits.earlyGraceMs;
+}
+
+/** How long after its last record a reward is remembered: longer than any decision that may own it, early grace later. */
+export function rewardMemoryMs(limits: JoinLimits): number {
+  return decisionMemoryMs(limits) + limits.earlyGraceMs;
 }
 
 /** Up to here both streams have been read: no record still to come has an earlier clock. */
@@ -105,7 +113,7 @@ export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits):
 
 /** @returns the clock after which nothing still to come can touch the entry. */
 export function decisionDueMs(entry: DecisionEntry, limits: JoinLimits): number {
-  return entry.clockMs + decisionReachMs(limits);
+  return entry.clockMs + decisionMemoryMs(limits);
 }
 
 export function rewardDueMs(entry: RewardEntry, limits: JoinLimits): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExperimentId, InputEvent, UnitId } from '../../../../services/core/events.ts';
-import { rewardMemoryMs } from '../../../../services/core/join/group.ts';
+import { decisionMemoryMs, rewardMemoryMs } from '../../../../services/core/join/group.ts';
 import { unaccounted } from '../../../../services/core/learning/counts.ts';
 import { LIMITS, T0 } from '../../../support/core.ts';
 import { dealt, learned, won } from '../../../support/learned.ts';
@@ -81,7 +81,7 @@ describe('a revision', () => {
   });
 
   it('whose decision is gone is unmatched and never given to another, whether or not anything was dropped', () => {
-    const late = T0 + REACH_MS + 5;
+    const late = T0 + decisionMemoryMs(LIMITS) + 5;
     const events = [
       dealt({ id: 'd1', arm: 'A' }),
       won({ atMs: T0 + 60, clockMs: T0 + 60 }),
@@ -101,16 +101,37 @@ describe('a revision', () => {
   });
 });
 
+describe('a decision that is appended late', () => {
+  it('takes a reward from the one before it, whether or not that one could have been dropped by then', () => {
+    const end = T0 + REACH_MS;
+    const events = [
+      dealt({ id: 'd1', arm: 'A' }),
+      // At the very end of what reaches d1, so that early grace lasts beyond d1's reach.
+      won({ atMs: T0 + 80, clockMs: end }),
+      dealt({ id: 'other', unit: 'other', clockMs: end + 5 }),
+      won({ id: 'other', unit: 'other', metric: 'none', clockMs: end + 5 }),
+    ];
+    const late = dealt({ id: 'd2', arm: 'B', atMs: T0 + 40, clockMs: end + 10 });
+    for (const drops of [true, false]) {
+      const after = learned(events);
+      if (drops) after.oracle.drop();
+      after.oracle.learn(late);
+      expect(after.both()).toMatchObject({ A: 0, B: 0.25 });
+    }
+  });
+});
+
 describe('what has run out', () => {
   const idle = (clockMs: number): InputEvent[] => [
     dealt({ id: 'later', unit: 'other', clockMs }),
     won({ id: 'later', unit: 'other', metric: 'none', clockMs }),
   ];
 
-  it('a decision without a reward expires 1 ms after its reach, by the clock of the slower stream', () => {
+  it('a decision without a reward expires 1 ms after its memory, by the clock of the slower stream', () => {
+    const memoryMs = decisionMemoryMs(LIMITS);
     const countsAt = (clockMs: number) => accounted([dealt(), ...idle(clockMs)], true).counts;
-    expect(countsAt(T0 + REACH_MS)).toMatchObject({ decisionsPending: 2, decisionsExpired: 0 });
-    expect(countsAt(T0 + REACH_MS + 1)).toMatchObject({ decisionsPending: 1, decisionsExpired: 1 });
+    expect(countsAt(T0 + memoryMs)).toMatchObject({ decisionsPending: 2, decisionsExpired: 0 });
+    expect(countsAt(T0 + memoryMs + 1)).toMatchObject({ decisionsPending: 1, decisionsExpired: 1 });
     const onlyDecisions = accounted([dealt(), dealt({ id: 'later', clockMs: T0 + 10 * REACH_MS })], true);
     expect(onlyDecisions.counts.decisionsExpired).toBe(0);
   });
@@ -132,8 +153,9 @@ describe('what has run out', () => {
     ).toEqual([0, 2]);
   });
 
-  it('a reward is remembered for as long as its earliest possible decision can be reached', () => {
-    expect(rewardMemoryMs(LIMITS)).toBe(REACH_MS + earlyGraceMs);
+  it('a decision is remembered until its rewards are final, a reward longer than any decision that may own it', () => {
+    expect(decisionMemoryMs(LIMITS)).toBe(REACH_MS + earlyGraceMs);
+    expect(rewardMemoryMs(LIMITS)).toBe(REACH_MS + 2 * earlyGraceMs);
   });
 });
 
