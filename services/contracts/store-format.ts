@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -70,6 +70,7 @@ const storedGroup = avroType({
           type: 'record',
           name: 'DecisionEntry',
           fields: [
+            { name: 'seq', type: 'long' },
             { name: 'decisionId', type: 'string' },
             { name: 'experimentId', type: 'string' },
             { name: 'armId', type: 'string' },
@@ -111,6 +112,7 @@ const storedGroup = avroType({
               },
             },
             { name: 'lastClockMs', type: 'long' },
+            { name: 'owners', type: { type: 'array', items: 'long' } },
           ],
         },
       },

@@ -137,6 +137,7 @@ function decisionBar(): Bar {
 function sumsBar(): Bar {
   const random = seededRandom(6);
   const decisions = Array.from({ length: CONTEXTS }, (_, i) => ({
+    seq: 0,
     decisionId: `d${i}` as DecisionId,
     experimentId: 'coupon' as ExperimentId,
     armId: 'A' as ArmId,

@@ -22,6 +22,7 @@ import {
   PartitionState,
   type Rules,
 } from '../../services/core/learning/partition.ts';
+import type { PartitionSums } from '../../services/core/learning/sums.ts';
 
 /** When the tests' world begins, on the log's clock and everybody's. */
 export const T0 = Date.UTC(2026, 0, 1);
@@ -131,14 +132,7 @@ export class Oracle {
 
   /** The sums as comparable text: every cell of every arm of every cohort. */
   sums(): string[] {
-    return [...this.state.sums.entries()]
-      .flatMap(({ experimentId, cohort, sums }) =>
-        [...sums].map(([armId, vector]) => {
-          vector.normalize();
-          return `${experimentId}/${cohort}/${armId} hi=${vector.hi.join()} lo=${vector.lo.join()}`;
-        }),
-      )
-      .sort();
+    return cellsOf(this.state.sums);
   }
 
   private apply(change: Change): void {
@@ -161,4 +155,16 @@ export function settledCounts(counts: Counts): Record<string, number> {
     clipped: counts.clipped,
     unaccounted: unaccounted(counts, 'decisions') + unaccounted(counts, 'rewards'),
   };
+}
+
+/** Every cell of every arm of every cohort, as comparable text. */
+export function cellsOf(sums: PartitionSums): string[] {
+  return [...sums.entries()]
+    .flatMap(({ experimentId, cohort, sums: arms }) =>
+      [...arms].map(([armId, vector]) => {
+        vector.normalize();
+        return `${experimentId}/${cohort}/${armId} hi=${vector.hi.join()} lo=${vector.lo.join()}`;
+      }),
+    )
+    .sort();
 }

@@ -1,11 +1,19 @@
 /**
- * Whose reward is whose, and what each decision is therefore worth: a pure function of the group's set.
+ * Whose reward is whose, and what each decision is therefore worth: a pure function of the group's set, kept up by each
+ * event at a cost that grows with the group and not with its square.
  * A reward belongs, in each experiment that learns from its metric, to the last decision in log order that it fits.
  */
 import type { ExperimentId } from '../events.ts';
 import type { Experiment, RewardSpec } from '../experiment.ts';
 import { quantizeReward } from '../quantize.ts';
-import { type DecisionEntry, decisionReachMs, type Group, type JoinLimits, type RewardEntry } from './group.ts';
+import {
+  type DecisionEntry,
+  decisionAt,
+  decisionReachMs,
+  type Group,
+  type JoinLimits,
+  type RewardEntry,
+} from './group.ts';
 
 export type Experiments = ReadonlyMap<ExperimentId, Experiment>;
 
@@ -19,55 +27,55 @@ export interface Outcome {
   readonly joined: boolean;
 }
 
-/** Where each reward record of the group stands; the four sum to its distinct records. */
+/** How many records of a reward stand where. */
 export interface RewardStanding {
-  joined: number;
-  pending: number;
+  readonly joined: number;
+  readonly pending: number;
   /** Other revisions of a reward already counted. */
-  duplicate: number;
+  readonly duplicate: number;
   /** Revisions too late to reach the decision that owns the reward. */
-  unmatched: number;
+  readonly unmatched: number;
 }
 
-export interface Attribution {
-  /** In the order of `group.decisions`. */
-  readonly outcomes: readonly Outcome[];
-  readonly rewards: RewardStanding;
-  /** Owners of each reward, as indices into `group.decisions`, in the order of `group.rewards`. */
-  readonly owners: readonly (readonly number[])[];
+/** What an event may have moved: decisions by `seq`, rewards by place in the group. */
+export interface Touched {
+  readonly decisions: ReadonlySet<number>;
+  readonly rewards: readonly number[];
 }
 
-export function attribute(group: Group, experiments: Experiments, limits: JoinLimits): Attribution {
-  const owned: RewardEntry[][] = group.decisions.map(() => []);
-  const rewards: RewardStanding = { joined: 0, pending: 0, duplicate: 0, unmatched: 0 };
-  const owners = group.rewards.map((reward) => {
-    const indices = ownersOf(reward, group.decisions, experiments, limits);
-    for (const index of indices) owned[index]!.push(reward);
-    addStanding(
-      rewards,
-      reward,
-      indices.map((index) => group.decisions[index]!),
-      limits,
-    );
-    return indices;
-  });
-  const outcomes = group.decisions.map((decision, index) =>
-    outcomeOf(decision, owned[index]!, experiments.get(decision.experimentId)!, limits),
-  );
-  return { outcomes, rewards, owners };
-}
-
-function ownersOf(
-  reward: RewardEntry,
-  decisions: readonly DecisionEntry[],
-  experiments: Experiments,
-  limits: JoinLimits,
-): number[] {
+/** Gives a new reward to its owners: in each experiment the last decision in log order that it fits. */
+export function assign(group: Group, at: number, experiments: Experiments, limits: JoinLimits): Group {
+  const reward = group.rewards[at]!;
   const last = new Map<ExperimentId, number>();
-  decisions.forEach((decision, index) => {
-    if (fits(reward, decision, experiments.get(decision.experimentId)!, limits)) last.set(decision.experimentId, index);
+  for (const decision of group.decisions) {
+    if (fits(reward, decision, experiments.get(decision.experimentId)!, limits)) {
+      last.set(decision.experimentId, decision.seq);
+    }
+  }
+  return { ...group, rewards: group.rewards.with(at, { ...reward, owners: [...last.values()] }) };
+}
+
+/** Gives the newest decision all rewards that fit it, taking them from the decision of its experiment that had them. */
+export function claim(group: Group, experiments: Experiments, limits: JoinLimits): { group: Group; touched: Touched } {
+  const decision = group.decisions.at(-1)!;
+  const experiment = experiments.get(decision.experimentId)!;
+  const decisions = new Set([decision.seq]);
+  const claimed: number[] = [];
+  const rewards = group.rewards.map((reward, at) => {
+    if (!fits(reward, decision, experiment, limits)) return reward;
+    const [others, before] = partition(
+      reward.owners,
+      (seq) => decisionAt(group, seq)!.experimentId !== decision.experimentId,
+    );
+    for (const seq of before) decisions.add(seq);
+    claimed.push(at);
+    return { ...reward, owners: [...others, decision.seq] };
   });
-  return [...last.values()];
+  return { group: claimed.length === 0 ? group : { ...group, rewards }, touched: { decisions, rewards: claimed } };
+}
+
+function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [yes: T[], no: T[]] {
+  return [items.filter(belongs), items.filter((item) => !belongs(item))];
 }
 
 function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {
@@ -88,31 +96,27 @@ export function reaches(recordClockMs: number, decision: DecisionEntry, limits: 
   return recordClockMs - decision.clockMs <= decisionReachMs(limits);
 }
 
-function addStanding(
-  standing: RewardStanding,
-  reward: RewardEntry,
-  owners: readonly DecisionEntry[],
-  limits: JoinLimits,
-): void {
+/** Where the records of one reward stand; the four sum to its distinct records. */
+export function standingOf(group: Group, reward: RewardEntry, limits: JoinLimits): RewardStanding {
+  const owners = reward.owners.map((seq) => decisionAt(group, seq)!);
   const reached = reward.records.filter(
     (record) => record.reachedDropped || owners.some((owner) => reaches(record.clockMs, owner, limits)),
   ).length;
-  if (reached === 0) {
-    standing.pending += 1;
-    standing.duplicate += reward.records.length - 1;
-  } else {
-    standing.joined += 1;
-    standing.duplicate += reached - 1;
-    standing.unmatched += reward.records.length - reached;
-  }
+  const records = reward.records.length;
+  return reached === 0
+    ? { joined: 0, pending: 1, duplicate: records - 1, unmatched: 0 }
+    : { joined: 1, pending: 0, duplicate: reached - 1, unmatched: records - reached };
 }
 
-function outcomeOf(
+/** What a decision of the group is worth, by the rewards that belong to it. */
+export function outcomeOf(
+  group: Group,
   decision: DecisionEntry,
-  owned: readonly RewardEntry[],
-  experiment: Experiment,
+  experiments: Experiments,
   limits: JoinLimits,
 ): Outcome {
+  const experiment = experiments.get(decision.experimentId)!;
+  const owned = group.rewards.filter(({ owners }) => owners.includes(decision.seq));
   const joined = owned.length > 0;
   const values = owned
     .toSorted((a, b) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))

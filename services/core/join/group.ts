@@ -16,6 +16,8 @@ export interface JoinLimits {
 }
 
 export interface DecisionEntry {
+  /** Place in the order of the unit's decisions; consecutive within the group, since the oldest go first. */
+  readonly seq: number;
   readonly decisionId: DecisionId;
   readonly experimentId: ExperimentId;
   readonly armId: ArmId;
@@ -45,6 +47,8 @@ export interface RewardEntry {
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
   /** Clock of the last record seen, repeats included. */
   readonly lastClockMs: number;
+  /** Decisions of the group that it belongs to, by `seq`: at most one of each experiment. */
+  readonly owners: readonly number[];
 }
 
 export interface Group {
@@ -80,27 +84,38 @@ export function lowClock(clocks: PerStream): number {
   return Math.min(clocks.decisions, clocks.rewards);
 }
 
-/** @returns the group with the decision, or `null` when it is a repeat. */
-export function addDecision(group: Group, entry: DecisionEntry, limits: JoinLimits): Group | null {
+/** @returns the group with the decision as its last, or `null` when it is a repeat. */
+export function addDecision(group: Group, entry: Omit<DecisionEntry, 'seq'>, limits: JoinLimits): Group | null {
   const repeated = group.decisions.some(
     (known) => known.decisionId === entry.decisionId && entry.clockMs - known.clockMs <= decisionReachMs(limits),
   );
-  return repeated ? null : { ...group, decisions: [...group.decisions, entry] };
+  if (repeated) return null;
+  const seq = (group.decisions.at(-1)?.seq ?? -1) + 1;
+  return { ...group, decisions: [...group.decisions, { seq, ...entry }] };
+}
+
+/** @returns `undefined` when it is not in the group (any more). */
+export function decisionAt({ decisions }: Group, seq: number): DecisionEntry | undefined {
+  return decisions[seq - (decisions[0]?.seq ?? 0)];
 }
 
 export interface RewardAdded {
   readonly group: Group;
-  /** The same revision was there already; only the memory of it is refreshed. */
-  readonly repeated: boolean;
+  /** Where the reward stands in the group. */
+  readonly at: number;
+  /** `repeated`: the same revision was there already; only the memory of it is refreshed. */
+  readonly as: 'new' | 'revision' | 'repeated';
 }
 
-/** @param entry with exactly one record. */
+/** @param entry with exactly one record and no owners. */
 export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits): RewardAdded {
   const at = group.rewards.findLastIndex(
     (known) => known.rewardId === entry.rewardId && entry.lastClockMs - known.lastClockMs <= rewardMemoryMs(limits),
   );
   const known = group.rewards[at];
-  if (known === undefined) return { group: { ...group, rewards: [...group.rewards, entry] }, repeated: false };
+  if (known === undefined) {
+    return { group: { ...group, rewards: [...group.rewards, entry] }, at: group.rewards.length, as: 'new' };
+  }
   const [record] = entry.records;
   const repeated = known.records.some((other) => other.revision === record.revision);
   const merged: RewardEntry = {
@@ -108,7 +123,7 @@ export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits):
     records: repeated ? known.records : [...known.records, record],
     lastClockMs: entry.lastClockMs,
   };
-  return { group: { ...group, rewards: group.rewards.with(at, merged) }, repeated };
+  return { group: { ...group, rewards: group.rewards.with(at, merged) }, at, as: repeated ? 'repeated' : 'revision' };
 }
 
 /** @returns the clock after which nothing still to come can touch the entry. */

@@ -6,11 +6,21 @@
 import type { Decision, PerStream, Reward, Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import { contextDimension } from '../experiment.ts';
-import { type Attribution, attribute, type Experiments, type Outcome, reaches } from '../join/attribution.ts';
+import {
+  assign,
+  claim,
+  type Experiments,
+  outcomeOf,
+  type RewardStanding,
+  reaches,
+  standingOf,
+  type Touched,
+} from '../join/attribution.ts';
 import {
   addDecision,
   addReward,
   type DecisionEntry,
+  decisionAt,
   decisionDueMs,
   type Group,
   type JoinLimits,
@@ -62,15 +72,19 @@ export function handleDecision(group: Group, decision: Decision, clockMs: number
   const entry = decisionEntry(decision, clockMs, rules.experiments);
   // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
   if (decision.reason === 'shadow') return { group, deltas: [], counts: { decisionsIn: 1, decisionsExpired: 1 } };
-  const after = addDecision(group, entry, rules.limits);
-  if (after === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
-  return difference(group, after, { decisionsIn: 1 }, rules);
+  const added = addDecision(group, entry, rules.limits);
+  if (added === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
+  const { group: after, touched } = claim(added, rules.experiments, rules.limits);
+  return difference(group, after, touched, { decisionsIn: 1 }, rules);
 }
 
 export function handleReward(group: Group, reward: Reward, clockMs: number, rules: Rules): Change {
-  const { group: after, repeated } = addReward(group, rewardEntry(reward, clockMs), rules.limits);
-  if (repeated) return { group: after, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
-  return difference(group, after, { rewardsIn: 1 }, rules);
+  const { group: added, at, as } = addReward(group, rewardEntry(reward, clockMs), rules.limits);
+  if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
+  // Only the first record decides whose the reward is.
+  const after = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : added;
+  const touched = { decisions: new Set(after.rewards[at]!.owners), rewards: [at] };
+  return difference(group, after, touched, { rewardsIn: 1 }, rules);
 }
 
 export function deadLettered(stream: Stream): Partial<Counts> {
@@ -80,27 +94,22 @@ export function deadLettered(stream: Stream): Partial<Counts> {
 }
 
 /** Drops what nothing still to come can touch. What was learned from it stays learned, so there are no deltas. */
-export function expire(group: Group, lowClockMs: number, rules: Rules): Change {
-  const { limits } = rules;
-  const before = attribute(group, rules.experiments, limits);
-  const keeps = group.decisions.map((entry) => decisionDueMs(entry, limits) >= lowClockMs);
-  const expired = before.outcomes.filter((outcome, index) => !keeps[index] && !outcome.joined).length;
-  const settled = group.rewards.map((reward, index) =>
-    settle(
-      reward,
-      before.owners[index]!.filter((owner) => !keeps[owner]).map((owner) => group.decisions[owner]!),
-      limits,
-    ),
-  );
-  const rewards = settled.filter((reward) => rewardDueMs(reward, limits) >= lowClockMs);
+export function expire(group: Group, lowClockMs: number, { limits }: Rules): Change {
+  const alive = group.decisions.findIndex((entry) => decisionDueMs(entry, limits) >= lowClockMs);
+  const dropped = group.decisions.slice(0, alive === -1 ? undefined : alive);
+  const joined = new Set(group.rewards.flatMap(({ owners }) => owners));
+  const expired = dropped.filter(({ seq }) => !joined.has(seq)).length;
+  const settled = group.rewards.map((reward) => settle(reward, dropped, limits));
+  const isDue = (reward: RewardEntry): boolean => rewardDueMs(reward, limits) < lowClockMs;
   const unmatched = settled.filter(
-    (reward, index) =>
-      rewardDueMs(reward, limits) < lowClockMs &&
-      before.owners[index]!.length === 0 &&
-      reward.records.every((record) => !record.reachedDropped),
+    (reward) => isDue(reward) && reward.owners.length === 0 && reward.records.every((record) => !record.reachedDropped),
   ).length;
   return {
-    group: { ...group, decisions: group.decisions.filter((_, index) => keeps[index]), rewards },
+    group: {
+      ...group,
+      decisions: group.decisions.slice(dropped.length),
+      rewards: settled.filter((reward) => !isDue(reward)),
+    },
     deltas: [],
     counts: {
       decisionsPending: -expired,
@@ -113,48 +122,56 @@ export function expire(group: Group, lowClockMs: number, rules: Rules): Change {
 
 /** Remembers on the reward that its decision is gone, so that it is neither pending nor anybody else's. */
 function settle(reward: RewardEntry, dropped: readonly DecisionEntry[], limits: JoinLimits): RewardEntry {
-  if (dropped.length === 0) return reward;
+  const gone = dropped.filter(({ seq }) => reward.owners.includes(seq));
+  if (gone.length === 0) return reward;
   const [first, ...others] = reward.records.map((record) => ({
     ...record,
-    reachedDropped: record.reachedDropped || dropped.some((owner) => reaches(record.clockMs, owner, limits)),
+    reachedDropped: record.reachedDropped || gone.some((owner) => reaches(record.clockMs, owner, limits)),
   }));
-  return { ...reward, records: [first!, ...others] };
+  const owners = reward.owners.filter((seq) => gone.every((owner) => owner.seq !== seq));
+  return { ...reward, records: [first!, ...others], owners };
 }
 
-/** delta = contributions(after) − contributions(before). */
-function difference(before: Group, after: Group, received: Partial<Counts>, rules: Rules): Change {
-  const was = attribute(before, rules.experiments, rules.limits);
-  const is = attribute(after, rules.experiments, rules.limits);
+/** delta = contributions(after) − contributions(before), where the event touched anything. */
+function difference(
+  before: Group,
+  after: Group,
+  touched: Touched,
+  received: Partial<Counts>,
+  { experiments, limits }: Rules,
+): Change {
+  const counts = { ...zeroCounts(), ...received };
   const deltas: SumDelta[] = [];
-  after.decisions.forEach((decision, index) => {
-    const outcome = is.outcomes[index]!;
-    const previous = was.outcomes[index] ?? null;
-    if (previous !== null && previous.rewardUnits === outcome.rewardUnits) return;
-    deltas.push({ decision, cohort: cohortOf(decision, rules.experiments), before: previous, after: outcome });
-  });
-  return { group: after, deltas, counts: { ...received, ...countsDifference(was, is) } };
+  for (const seq of touched.decisions) {
+    const decision = decisionAt(after, seq)!;
+    const was = decisionAt(before, seq) === undefined ? null : outcomeOf(before, decision, experiments, limits);
+    const is = outcomeOf(after, decision, experiments, limits);
+    counts.decisionsJoined += Number(is.joined) - Number(was?.joined ?? false);
+    counts.decisionsPending += Number(!is.joined) - Number(was !== null && !was.joined);
+    counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
+    if (was !== null && was.rewardUnits === is.rewardUnits) continue;
+    deltas.push({ decision, cohort: cohortOf(decision, experiments), before: was, after: is });
+  }
+  for (const at of touched.rewards) {
+    const known = before.rewards[at];
+    if (known !== undefined) addStanding(counts, standingOf(before, known, limits), -1);
+    addStanding(counts, standingOf(after, after.rewards[at]!, limits), 1);
+  }
+  return { group: after, deltas, counts };
 }
 
-function countsDifference(was: Attribution, is: Attribution): Partial<Counts> {
-  const joined = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome.joined).length;
-  const clipped = (outcomes: readonly Outcome[]) => outcomes.filter((outcome) => outcome.clipped).length;
-  const decisionsJoined = joined(is.outcomes) - joined(was.outcomes);
-  return {
-    decisionsJoined,
-    decisionsPending: is.outcomes.length - was.outcomes.length - decisionsJoined,
-    rewardsJoined: is.rewards.joined - was.rewards.joined,
-    rewardsPending: is.rewards.pending - was.rewards.pending,
-    rewardsDuplicate: is.rewards.duplicate - was.rewards.duplicate,
-    rewardsUnmatched: is.rewards.unmatched - was.rewards.unmatched,
-    clipped: clipped(is.outcomes) - clipped(was.outcomes),
-  };
+function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): void {
+  counts.rewardsJoined += sign * standing.joined;
+  counts.rewardsPending += sign * standing.pending;
+  counts.rewardsDuplicate += sign * standing.duplicate;
+  counts.rewardsUnmatched += sign * standing.unmatched;
 }
 
 function cohortOf(decision: DecisionEntry, experiments: Experiments): number {
   return Math.floor(decision.decidedAtMs / experiments.get(decision.experimentId)!.cohortMs);
 }
 
-function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): DecisionEntry {
+function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): Omit<DecisionEntry, 'seq'> {
   const experiment = experiments.get(decision.experimentId);
   if (experiment === undefined) {
     refuseToLearn('unknown-experiment', `decision ${decision.decisionId}: no experiment ${decision.experimentId}`);
@@ -207,5 +224,6 @@ function rewardEntry(reward: Reward, clockMs: number): RewardEntry {
     experimentId: reward.experimentId,
     records: [{ revision: reward.revision, value: reward.value, clockMs, reachedDropped: false }],
     lastClockMs: clockMs,
+    owners: [],
   };
 }

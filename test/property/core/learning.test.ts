@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
-import { decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
+import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
+import { sumsByDefinition } from '../../support/definition.ts';
 
 const RULES = rules(
   experiment(),
@@ -139,6 +140,7 @@ function expectSameAsOracle(
 ): void {
   const oracle = new Oracle(RULES);
   for (const event of [...ds, ...rs]) oracle.learn(event);
+  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), RULES)));
   const live = new Oracle(RULES);
   interleave(ds, rs, order).forEach((event, index) => {
     live.learn(event);
