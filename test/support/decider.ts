@@ -19,7 +19,8 @@ import { createLogger } from '../../services/platform/logging.ts';
 import { createMetrics } from '../../services/platform/metrics.ts';
 import { Mirrors } from '../../services/platform/mirror/mirrors.ts';
 import type { Mirror } from '../../services/platform/mirror/port.ts';
-import type { World } from './world.ts';
+import { experiment } from './core.ts';
+import { World } from './world.ts';
 
 export interface DeciderOverrides {
   readonly log?: Log;
@@ -165,4 +166,43 @@ export class GrpcCaller {
   close(): void {
     this.client.close();
   }
+}
+
+/** What a test has to stop in the end, the last first. */
+export type Stops = (() => Promise<void> | void)[];
+
+/** A world with two experiments, snapshots of their priors, and a decider that has read them. */
+export async function setUpDecider(
+  stops: Stops,
+  overrides: DeciderOverrides = {},
+): Promise<{ world: World; running: RunningDecider; http: number }> {
+  const world = await World.create();
+  await world.define(
+    experiment(),
+    experiment({
+      id: 'aged' as ExperimentId,
+      context: [{ kind: 'number', name: 'age', mean: 0, scale: 1 }],
+      policies: [
+        {
+          kind: 'linucb',
+          parameters: new Map([
+            ['alpha', 1],
+            ['lambda', 1],
+          ]),
+        },
+      ],
+    }),
+  );
+  const learner = await world.learner();
+  await learner.stop();
+  const running = await startTestDecider(world, overrides);
+  stops.push(() => running.stop());
+  await running.caughtUp;
+  return { world, running, http: running.httpPort };
+}
+
+/** Every decision that is on the log once the decider has stopped. */
+export async function decisionsOnceStopped(world: World, running: RunningDecider) {
+  await running.stop();
+  return decisionsOn(world);
 }
