@@ -3,21 +3,14 @@
  * Because the arms' draws are independent, the probability that an arm's xᵀθ̃ is the greatest is exact by a one-dimensional
  * integral over N(xᵀθ, (vσ)²xᵀA⁻¹x), and nothing is drawn but the arm itself.
  */
-import { Corrupt } from '../errors.ts';
 import { NormalSelection } from '../numerics/normal-selection.ts';
-import { SUM_RR } from '../sums/layout.ts';
 import { shareByWeight } from './best.ts';
-import type { Policy, PolicyInput } from './policy.ts';
-import { checkContext, fitRidge, RidgeModels, requireArmsAndContext, rewardsOf } from './ridge.ts';
+import type { Policy } from './policy.ts';
+import { checkContext, prepareRidge, RidgeModels, requireArmsAndContext } from './ridge.ts';
 import { block, parameter } from './state.ts';
-import { statistic } from './statistics.ts';
 
-/** Of a reward in [0, 1], at most; the estimate of the noise starts with one such reward. */
-const NOISE_VARIANCE_MAX = 0.25;
 /** What rounding leaves of a variance that should be next to nothing. */
 const VARIANCE_MIN = 1e-16;
-/** Share of Σr² by which rounding may make a residual negative. */
-const ROUNDING = 1e-6;
 
 export const linearTs: Policy = {
   kind: 'linear-ts',
@@ -36,18 +29,13 @@ export const linearTs: Policy = {
       default: 0.05,
       min: 1e-6,
       max: 1e6,
-      doc: 'Ridge: the weight of the prior that all coefficients are 0.',
+      doc: 'Ridge: the weight of the prior that no feature matters.',
     },
   ],
 
   prepare(input, parameters) {
     requireArmsAndContext('linear-ts', input);
-    const { theta, inverse } = fitRidge(input, parameter(parameters, 'lambda'));
-    return new Map([
-      ['theta', theta],
-      ['inverse', inverse],
-      ['noise', Float64Array.of(Math.sqrt(noiseVariance(input, theta)))],
-    ]);
+    return prepareRidge(input, parameter(parameters, 'lambda'));
   },
 
   serve(state, parameters) {
@@ -77,25 +65,3 @@ export const linearTs: Policy = {
     };
   },
 };
-
-/**
- * Mean squared residual over all arms. Σr² − θᵀΣrx is an arm's residual and its ridge penalty, so it cannot be negative.
- * @throws Corrupt `reward-sums` naming the arm.
- */
-function noiseVariance(input: PolicyInput, theta: Float64Array): number {
-  const { dimension } = input.layout;
-  const counted = statistic(input, 'n').reduce((sum, n) => sum + n, 1);
-  let squares = NOISE_VARIANCE_MAX;
-  for (let arm = 0; arm < input.sums.length; arm++) {
-    const total = input.sums[arm]![SUM_RR]!;
-    const explained = rewardsOf(input, arm).reduce((sum, cell, i) => sum + cell * theta[arm * dimension + i]!, 0);
-    if (!(total - explained >= -ROUNDING * (1 + total))) {
-      throw new Corrupt(
-        'reward-sums',
-        `arm ${input.armIds[arm]}: its model explains ${explained} of Σr² = ${total}; its sums are wrong`,
-      );
-    }
-    squares += Math.max(total - explained, 0);
-  }
-  return Math.max(squares / counted, VARIANCE_MIN);
-}

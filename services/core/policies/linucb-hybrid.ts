@@ -12,7 +12,7 @@ import { Corrupt, Invalid } from '../errors.ts';
 import { choleskyFactor, choleskyInverse, choleskySolve } from '../numerics/cholesky.ts';
 import { LINUCB_PARAMETERS, serveUpperBounds } from './linucb.ts';
 import type { Policy, PolicyInput } from './policy.ts';
-import { fitRidge, type RidgeFit, requireArmsAndContext } from './ridge.ts';
+import { fitRidge, type RidgeFit, requireArmsAndContext, ridgeState } from './ridge.ts';
 import { parameter } from './state.ts';
 
 /** Of z: its Cholesky factor takes a snapshot's builder about a second then. */
@@ -30,7 +30,7 @@ export const linUcbHybrid: Policy = {
     const own = fitRidge(input, lambda);
     const attributes = standardised(input.attributes);
     const shared = fitShared(input, lambda, own, attributes);
-    return new Map(Object.entries(combine(input.layout.dimension, lambda, own, attributes, shared)));
+    return ridgeState(input, combine(input.layout.dimension, lambda, own, attributes, shared));
   },
 
   serve: serveUpperBounds,
@@ -60,6 +60,8 @@ interface SharedFit {
   readonly beta: Float64Array;
   /** A₀⁻¹, packed lower triangle. */
   readonly inverse: Float64Array;
+  /** βᵀb₀: what sharing explains of the squares that disjoint models leave. */
+  readonly explained: number;
 }
 
 function fitShared(
@@ -83,7 +85,9 @@ function fitShared(
     addArm(matrix, rewards, { dimension, lambda, own, arm, g: attributes[arm]! });
   const factor = choleskyFactor(matrix, size);
   if (factor === null) throw new Corrupt('gram-matrix', 'linucb-hybrid: the shared matrix is not positive definite');
-  return { beta: choleskySolve(factor, size, rewards), inverse: choleskyInverse(factor, size) };
+  const beta = choleskySolve(factor, size, rewards);
+  const explained = beta.reduce((sum, cell, i) => sum + cell * rewards[i]!, 0);
+  return { beta, inverse: choleskyInverse(factor, size), explained };
 }
 
 /** A₀ += ggᵀ ⊗ λ(I − λA⁻¹) and b₀ += g ⊗ λA⁻¹Σrx. */
@@ -132,7 +136,7 @@ function combine(
       }
     }
   });
-  return { theta, inverse };
+  return { theta, inverse, squares: Math.max(own.squares - shared.explained, 0) };
 }
 
 /** (gᵀ ⊗ I) M (g ⊗ I), d × d by rows. @param matrix packed. */

@@ -1,21 +1,22 @@
 /**
- * LinUCB with disjoint linear models (Li, Chu, Langford & Schapire 2010, algorithm 1):
- * A = λI + Σxxᵀ, θ = A⁻¹ Σrx, score xᵀθ + α √(xᵀA⁻¹x).
+ * LinUCB with disjoint linear models (Li, Chu, Langford & Schapire 2010, algorithm 1): score xᵀθ + ασ √(xᵀA⁻¹x).
+ * The algorithm has σ = 1 and a prior that arms earn 0; with the noise and what arms earn on average estimated (`ridge.ts`),
+ * one α suits rewards of any scale and offset.
  */
 import { shareAmongBest } from './best.ts';
 import type { ParameterSpec, Policy, PolicyState, ServingPolicy } from './policy.ts';
-import { checkContext, fitRidge, RidgeModels, requireArmsAndContext } from './ridge.ts';
-import { parameter } from './state.ts';
+import { checkContext, prepareRidge, RidgeModels, requireArmsAndContext } from './ridge.ts';
+import { block, parameter } from './state.ts';
 
 /** Of both kinds of LinUCB. */
 export const LINUCB_PARAMETERS: readonly ParameterSpec[] = [
-  { name: 'alpha', default: 1, min: 0, max: 100, doc: 'Width of the confidence bound.' },
+  { name: 'alpha', default: 1.5, min: 0, max: 100, doc: 'Width of the confidence bound, in standard errors.' },
   {
     name: 'lambda',
     default: 1,
     min: 1e-6,
     max: 1e6,
-    doc: 'Ridge: the weight of the prior that all coefficients are 0.',
+    doc: 'Ridge: the weight of the prior that no feature matters.',
   },
 ];
 
@@ -27,22 +28,22 @@ export const linUcb: Policy = {
 
   prepare(input, parameters) {
     requireArmsAndContext('linucb', input);
-    return new Map(Object.entries(fitRidge(input, parameter(parameters, 'lambda'))));
+    return prepareRidge(input, parameter(parameters, 'lambda'));
   },
 
   serve: serveUpperBounds,
 };
 
-/** @param state blocks `theta` and `inverse`, whatever sharing between arms went into them. */
+/** @param state blocks `theta`, `inverse` and `noise`, whatever sharing between arms went into them. */
 export function serveUpperBounds(state: PolicyState, parameters: ReadonlyMap<string, number>): ServingPolicy {
   const models = new RidgeModels(state);
-  const alpha = parameter(parameters, 'alpha');
+  const width = parameter(parameters, 'alpha') * block(state, 'noise')[0]!;
   function scores(context: Float64Array, eligible: readonly number[]): Float64Array {
     checkContext(context, models.dimension);
     const bounds = new Float64Array(eligible.length);
     for (let i = 0; i < bounds.length; i++) {
       const arm = eligible[i]!;
-      bounds[i] = models.mean(context, arm) + alpha * Math.sqrt(models.variance(context, arm));
+      bounds[i] = models.mean(context, arm) + width * Math.sqrt(models.variance(context, arm));
     }
     return bounds;
   }

@@ -1,34 +1,81 @@
 /**
  * Ridge regression of the reward on the context, one model an arm: what the linear policies learn and predict with.
- * A = λI + Σxxᵀ, θ = A⁻¹ Σrx; a prediction has mean xᵀθ and variance xᵀVx in units of the noise, V = A⁻¹ for models that
- * share nothing. Not here: how much of the variance a policy explores.
+ * A = λI + Σxxᵀ, θ = θ₀ + A⁻¹ Σ(r − xᵀθ₀)x for a prior mean θ₀; a prediction has mean xᵀθ and variance σ² xᵀVx, with σ the
+ * noise of one reward and V = A⁻¹ for models that share nothing. Not here: how much of the variance a policy explores.
  */
 import { Corrupt, Invalid } from '../errors.ts';
 import { choleskyFactor, choleskyInverse, choleskySolve } from '../numerics/cholesky.ts';
-import { gramStart, VECTOR_START } from '../sums/layout.ts';
+import { gramStart, SUM_RR, VECTOR_START } from '../sums/layout.ts';
 import type { PolicyInput, PolicyState } from './policy.ts';
 import { block } from './state.ts';
+import { statistic } from './statistics.ts';
 
 export interface RidgeFit {
   /** θ, d cells an arm. */
   readonly theta: Float64Array;
   /** A⁻¹, packed lower triangle, d(d+1)/2 cells an arm. */
   readonly inverse: Float64Array;
+  /** Σ (r − xᵀθ)² + λ|θ − θ₀|² over all arms: the least that any θ reaches. */
+  readonly squares: number;
 }
 
-/** @throws Corrupt `gram-matrix` or `reward-sums` naming the arm whose sums cannot be what the learner keeps. */
-export function fitRidge(input: PolicyInput, lambda: number): RidgeFit {
+/** Of a reward in [0, 1], at most; the estimate of the noise starts with one such reward. */
+const NOISE_VARIANCE_MAX = 0.25;
+/** Share of Σr² by which rounding may make a sum of squares negative. */
+const ROUNDING = 1e-6;
+
+/**
+ * Models without shared coefficients. A priori an arm earns what all arms earn on average, whatever the context.
+ * @returns blocks `theta`, `inverse` and `noise`. @throws as `fitRidge` and `statistic` do.
+ */
+export function prepareRidge(input: PolicyInput, lambda: number): PolicyState {
+  const n = total(statistic(input, 'n'));
+  const pooled = n > 0 ? total(statistic(input, 'sumR')) / n : 0;
+  return ridgeState(input, fitRidge(input, lambda, pooled));
+}
+
+/** @returns blocks `theta`, `inverse` and `noise`, one cell: σ, the root of the mean square over all arms. */
+export function ridgeState(input: PolicyInput, { theta, inverse, squares }: RidgeFit): PolicyState {
+  const variance = (NOISE_VARIANCE_MAX + squares) / (1 + total(statistic(input, 'n')));
+  return new Map([
+    ['theta', theta],
+    ['inverse', inverse],
+    ['noise', Float64Array.of(Math.sqrt(variance))],
+  ]);
+}
+
+/**
+ * @param intercept θ₀'s first cell, the coefficient of the 1 that contexts start with; its other cells are 0.
+ * @throws Corrupt `gram-matrix` or `reward-sums` naming the arm whose sums cannot be what the learner keeps.
+ */
+export function fitRidge(input: PolicyInput, lambda: number, intercept = 0): RidgeFit {
   const { dimension } = input.layout;
   const armCount = input.sums.length;
   const cells = (dimension * (dimension + 1)) / 2;
   const theta = new Float64Array(armCount * dimension);
   const inverse = new Float64Array(armCount * cells);
+  let squares = 0;
   for (let arm = 0; arm < armCount; arm++) {
     const factor = factorOf(input, arm, lambda);
-    theta.set(choleskySolve(factor, dimension, rewardsOf(input, arm)), arm * dimension);
+    // Aθ = Σrx + λθ₀, the same θ with fewer operations.
+    const rewards = rewardsOf(input, arm).slice();
+    rewards[0]! += lambda * intercept;
+    const own = choleskySolve(factor, dimension, rewards);
+    theta.set(own, arm * dimension);
     inverse.set(choleskyInverse(factor, dimension), arm * cells);
+    squares += squaresOf(input, arm, lambda * intercept * intercept - dot(own, rewards));
   }
-  return { theta, inverse };
+  return { theta, inverse, squares };
+}
+
+/** @param change of Σr² by the model: λ|θ₀|² − θᵀ(Σrx + λθ₀). @throws Corrupt `reward-sums`. */
+function squaresOf({ armIds, sums }: PolicyInput, arm: number, change: number): number {
+  const rewards = sums[arm]![SUM_RR]!;
+  if (rewards + change >= -ROUNDING * (1 + rewards)) return Math.max(rewards + change, 0);
+  throw new Corrupt(
+    'reward-sums',
+    `arm ${armIds[arm]}: its model explains ${-change} of Σr² = ${rewards}; its sums are wrong`,
+  );
 }
 
 /** @throws Invalid `arms-none`, `policy-context`. */
@@ -51,11 +98,19 @@ function factorOf({ layout, armIds, sums }: PolicyInput, arm: number, lambda: nu
 }
 
 /** Σrx of an arm, d cells. @throws Corrupt `reward-sums`. */
-export function rewardsOf({ layout, armIds, sums }: PolicyInput, arm: number): Float64Array {
+function rewardsOf({ layout, armIds, sums }: PolicyInput, arm: number): Float64Array {
   const rewards = sums[arm]!.subarray(VECTOR_START, VECTOR_START + layout.dimension);
   const wrong = rewards.findIndex((cell) => !Number.isFinite(cell));
   if (wrong < 0) return rewards;
   throw new Corrupt('reward-sums', `arm ${armIds[arm]}: cell ${wrong} of Σrx is ${rewards[wrong]}; its sums are wrong`);
+}
+
+function total(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, cell, i) => sum + cell * b[i]!, 0);
 }
 
 /** @param context encoded. @throws Invalid `context` saying which number is wrong. */

@@ -5,7 +5,7 @@ import type { ArmId, DecisionId, ExperimentId, UnitId } from '../../../../servic
 import { contextDimension, type Experiment } from '../../../../services/core/experiment.ts';
 import type { PolicyInput } from '../../../../services/core/policies/policy.ts';
 import { findPolicy, validateParameters } from '../../../../services/core/policies/registry.ts';
-import { gramStart, N, PULLS, SUM_R, sumsLayout } from '../../../../services/core/sums/layout.ts';
+import { gramStart, N, PULLS, SUM_R, SUM_RR, sumsLayout } from '../../../../services/core/sums/layout.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -72,6 +72,7 @@ function sums(of: Experiment): PolicyInput {
     vector[PULLS] = 20;
     vector[N] = 20;
     vector[SUM_R] = 4 + 2 * i;
+    vector[SUM_RR] = 4 + 2 * i;
     if (layout.dimension > 0) {
       vector[gramStart(layout)] = 20;
       vector[gramStart(layout) - layout.dimension] = 4 + 2 * i;

@@ -3,7 +3,7 @@ import { Corrupt, Invalid } from '../../../../services/core/errors.ts';
 import { choleskyFactor, choleskyInverse, choleskySolve } from '../../../../services/core/numerics/cholesky.ts';
 import { linearTs } from '../../../../services/core/policies/linear-ts.ts';
 import { seededRandom } from '../../../../services/core/random.ts';
-import { gramStart, SUM_RR, VECTOR_START } from '../../../../services/core/sums/layout.ts';
+import { gramStart, N, SUM_R, SUM_RR, VECTOR_START } from '../../../../services/core/sums/layout.ts';
 import { learned, type Observation, served } from './policies.ts';
 
 const DIMENSION = 3;
@@ -104,9 +104,12 @@ type Input = ReturnType<typeof learned>;
 function ridge(arm: number, { layout, sums }: Input, lambda: number) {
   const matrix = sums[arm]!.slice(gramStart(layout));
   for (let i = 0; i < DIMENSION; i++) matrix[(i * (i + 1)) / 2 + i]! += lambda;
-  const rewards = sums[arm]!.subarray(VECTOR_START, VECTOR_START + DIMENSION);
+  const [rewarded, count] = [SUM_R, N].map((cell) => sums.reduce((sum, cells) => sum + cells[cell]!, 0));
+  const pooled = rewarded! / count!;
+  const rewards = sums[arm]!.slice(VECTOR_START, VECTOR_START + DIMENSION);
+  rewards[0]! += lambda * pooled;
   const factor = choleskyFactor(matrix, DIMENSION)!;
-  return { rewards, factor, theta: choleskySolve(factor, DIMENSION, rewards) };
+  return { rewards, pooled, factor, theta: choleskySolve(factor, DIMENSION, rewards) };
 }
 
 /** θ and draws of N(0, A⁻¹). */
@@ -125,8 +128,8 @@ function drawn(arm: number, input: Input, lambda: number) {
 /** (¼ + Σ residual and penalty) / (1 + Σn). */
 function noise(input: Input, lambda: number): number {
   const squares = input.sums.map((cells, arm) => {
-    const { theta, rewards } = ridge(arm, input, lambda);
-    return cells[SUM_RR]! - rewards.reduce((sum, cell, i) => sum + cell * theta[i]!, 0);
+    const { theta, rewards, pooled } = ridge(arm, input, lambda);
+    return cells[SUM_RR]! + lambda * pooled ** 2 - rewards.reduce((sum, cell, i) => sum + cell * theta[i]!, 0);
   });
-  return (0.25 + squares.reduce((a, b) => a + b)) / (1 + input.sums.reduce((sum, cells) => sum + cells[1]!, 0));
+  return (0.25 + squares.reduce((a, b) => a + b)) / (1 + input.sums.reduce((sum, cells) => sum + cells[N]!, 0));
 }
