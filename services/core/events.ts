@@ -68,6 +68,9 @@ export interface PerStream {
   readonly rewards: number;
 }
 
+/** Before the first record of either stream, as offsets and as clocks. */
+export const AT_START: PerStream = { decisions: 0, rewards: 0 };
+
 export type InputEvent =
   | { readonly stream: 'decisions'; readonly clockMs: number; readonly decision: Decision }
   | { readonly stream: 'rewards'; readonly clockMs: number; readonly reward: Reward };

@@ -6,8 +6,8 @@ import type { TopicNames } from '../contracts/keys.ts';
 import { Fenced, type Invalid, type Unavailable } from '../core/errors.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { ExperimentsView } from '../platform/experiments-view.ts';
+import { partitionCountOf } from '../platform/log/partition-count.ts';
 import type { Log } from '../platform/log/port.ts';
-import { startOf } from '../platform/log/read-to-end.ts';
 import type { Store } from '../platform/store/port.ts';
 import { PublishRole } from './publish-role.ts';
 import type { PublisherObserver } from './publisher.ts';
@@ -66,8 +66,8 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
     onFailed: failed,
   });
   const [talliesPartitions, snapshotsPartitions] = await Promise.all([
-    partitionCount(log, topics.tallies),
-    partitionCount(log, topics.snapshots),
+    partitionCountOf(log, topics.tallies),
+    partitionCountOf(log, topics.snapshots),
   ]);
   const publish = new PublishRole({
     ...options,
@@ -90,8 +90,4 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
       await experiments.stop();
     },
   };
-}
-
-async function partitionCount(log: Log, topic: string): Promise<number> {
-  return (await startOf(log, topic)).length;
 }

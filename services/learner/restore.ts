@@ -4,7 +4,7 @@
  */
 import type { Codec } from '../contracts/codec.ts';
 import { Corrupt } from '../core/errors.ts';
-import { type PerStream, STREAMS } from '../core/events.ts';
+import { AT_START, type PerStream, STREAMS } from '../core/events.ts';
 import { lowClock, rewardMemoryMs } from '../core/join/group.ts';
 import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
@@ -13,7 +13,6 @@ import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../plat
 import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
 
 const READ_WAIT_MS_MAX = 500;
-const EMPTY: PerStream = { decisions: 0, rewards: 0 };
 
 /** What the tallies topic says of one partition. */
 export interface PublishedTallies {
@@ -28,7 +27,7 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
       decisions: Math.max(reach.decisions, offsets.decisions),
       rewards: Math.max(reach.rewards, offsets.rewards),
     }),
-    EMPTY,
+    AT_START,
   );
 }
 
@@ -75,7 +74,7 @@ export async function restore(
   await options.store.clear();
   const join = await PartitionJoin.open(options);
   const { progress, sums } = published;
-  if (progress === null && sums.length === 0) return { join, reader: new InputReader(input, EMPTY), from: 'log' };
+  if (progress === null && sums.length === 0) return { join, reader: new InputReader(input, AT_START), from: 'log' };
   if (progress !== null) await assertKept(progress.offsets, input);
   // Without a record of progress the very first publication was cut short: the ladder begins at the log's start.
   const begin = progress ?? join.progress();

@@ -7,9 +7,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
 import { Corrupt, Fenced, Invalid, Unavailable } from '../core/errors.ts';
+import { AT_START } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { ExperimentsView } from '../platform/experiments-view.ts';
 import type { InputReaderOptions } from '../platform/join/input-reader.ts';
+import { partitionCountOf } from '../platform/log/partition-count.ts';
 import type { GroupMembership, Log } from '../platform/log/port.ts';
 import type { Store } from '../platform/store/port.ts';
 import { publishedReach, type Restored, readTallies, restore } from './restore.ts';
@@ -173,7 +175,7 @@ export class TallyRole {
       writer,
       talliesPartitions: counts.tallies,
       deadLettersPartitions: counts.deadLetters,
-      publishedUpTo: published.progress?.offsets ?? { decisions: 0, rewards: 0 },
+      publishedUpTo: published.progress?.offsets ?? AT_START,
       publishFrom: publishedReach(published),
       catchUpExperiments: () => experiments.catchUp(),
       knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
@@ -182,9 +184,11 @@ export class TallyRole {
   }
 
   private async partitionCounts(): Promise<PartitionCounts> {
-    const { topics } = this.options;
+    const { log, topics } = this.options;
     const [decisions, rewards, tallies, deadLetters] = await Promise.all(
-      [topics.decisions, topics.rewards, topics.tallies, topics.deadLetters].map((topic) => this.partitionCount(topic)),
+      [topics.decisions, topics.rewards, topics.tallies, topics.deadLetters].map((topic) =>
+        partitionCountOf(log, topic),
+      ),
     );
     if (decisions !== rewards) {
       throw new Invalid(
@@ -193,11 +197,5 @@ export class TallyRole {
       );
     }
     return { inputs: decisions!, tallies: tallies!, deadLetters: deadLetters! };
-  }
-
-  private async partitionCount(topic: string): Promise<number> {
-    const count = await this.options.log.admin.partitionCount(topic);
-    if (count !== null) return count;
-    throw new Invalid('unknown-topic', `topic ${topic} does not exist; \`croupier topics create\` makes it`);
   }
 }

@@ -7,7 +7,7 @@ import type { TopicNames } from '../contracts/keys.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt } from '../core/errors.ts';
-import type { ExperimentId, PerStream } from '../core/events.ts';
+import { AT_START, type ExperimentId, type PerStream } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { addCounts, type Counts, zeroCounts } from '../core/learning/counts.ts';
 import { MergedSums } from '../core/learning/merge.ts';
@@ -21,7 +21,6 @@ import type { Log } from '../platform/log/port.ts';
 import type { Store } from '../platform/store/port.ts';
 
 const POLL_WAIT_MS_MAX = 500;
-const NOTHING: PerStream = { decisions: 0, rewards: 0 };
 
 export type Snapshots = ReadonlyMap<ExperimentId, ParametersSnapshot>;
 
@@ -92,7 +91,7 @@ function stopsOf(partition: number, end: PerStream, ids: readonly ExperimentId[]
   const cutOf = (id: ExperimentId): PerStream => {
     const snapshot = prove.get(id);
     if (snapshot === undefined) return end;
-    const { decisions, rewards } = snapshot.offsets.find((cut) => cut.partition === partition) ?? NOTHING;
+    const { decisions, rewards } = snapshot.offsets.find((cut) => cut.partition === partition) ?? AT_START;
     return { decisions, rewards };
   };
   const byCut = Map.groupBy(ids, (id) => JSON.stringify(cutOf(id)));

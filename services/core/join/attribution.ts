@@ -63,19 +63,12 @@ export function claim(group: Group, experiments: Experiments, limits: JoinLimits
   const claimed: number[] = [];
   const rewards = group.rewards.map((reward, at) => {
     if (!fits(reward, decision, experiment, limits)) return reward;
-    const [others, before] = partition(
-      reward.owners,
-      (seq) => decisionAt(group, seq)!.experimentId !== decision.experimentId,
-    );
-    for (const seq of before) decisions.add(seq);
+    const before = reward.owners.find((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
+    if (before !== undefined) decisions.add(before);
     claimed.push(at);
-    return { ...reward, owners: [...others, decision.seq] };
+    return { ...reward, owners: [...reward.owners.filter((seq) => seq !== before), decision.seq] };
   });
   return { group: claimed.length === 0 ? group : { ...group, rewards }, touched: { decisions, rewards: claimed } };
-}
-
-function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [yes: T[], no: T[]] {
-  return [items.filter(belongs), items.filter((item) => !belongs(item))];
 }
 
 function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {

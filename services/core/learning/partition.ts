@@ -3,7 +3,7 @@
  * Live, restart, rebuild and replay run the same two. Owns offsets, log clocks, books and sums; the groups it works on
  * are lent to it by whoever keeps them.
  */
-import type { Decision, PerStream, Reward, Stream } from '../events.ts';
+import { AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import { contextDimension } from '../experiment.ts';
 import {
@@ -46,8 +46,8 @@ export interface Change {
 }
 
 export class PartitionState {
-  offsets: PerStream = { decisions: 0, rewards: 0 };
-  clocks: PerStream = { decisions: 0, rewards: 0 };
+  offsets: PerStream = AT_START;
+  clocks: PerStream = AT_START;
   readonly counts: Counts = zeroCounts();
   readonly sums = new PartitionSums();
 

@@ -3,8 +3,7 @@
  */
 import type { TopicNames } from '../../contracts/keys.ts';
 import { Corrupt } from '../../core/errors.ts';
-import type { PerStream, Stream } from '../../core/events.ts';
-import { STREAMS } from '../../core/events.ts';
+import { AT_START, type PerStream, STREAMS, type Stream } from '../../core/events.ts';
 import type { Log, LogReader, RecordBatch } from '../log/port.ts';
 import { type InputCodecs, type InputRecord, parseBatch, streamOf } from './input.ts';
 
@@ -21,7 +20,7 @@ export interface InputReaderOptions {
 export class InputReader {
   private readonly options: InputReaderOptions;
   private readonly reader: LogReader;
-  private positions: PerStream = { decisions: 0, rewards: 0 };
+  private positions: PerStream = AT_START;
 
   /** @param from offsets to read next. */
   constructor(options: InputReaderOptions, from: PerStream) {

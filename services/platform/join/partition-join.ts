@@ -22,7 +22,7 @@ import {
   unitOfTimer,
 } from '../../contracts/store-format.ts';
 import { Corrupt, Invalid } from '../../core/errors.ts';
-import type { PerStream, UnitId } from '../../core/events.ts';
+import { AT_START, type PerStream, type UnitId } from '../../core/events.ts';
 import { emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
 import {
   type Change,
@@ -34,7 +34,7 @@ import {
   type Rules,
 } from '../../core/learning/partition.ts';
 import type { SumDelta } from '../../core/learning/sums.ts';
-import type { CohortTally, ProgressTally, Tally } from '../../core/learning/tally.ts';
+import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../../core/learning/tally.ts';
 import { compareKeys, type Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
 
@@ -71,7 +71,7 @@ interface WarmGroup {
 
 export class PartitionJoin {
   readonly state = new PartitionState();
-  private published: PerStream = { decisions: 0, rewards: 0 };
+  private published: PerStream = AT_START;
   private readonly options: PartitionJoinOptions;
   private readonly warm = new Map<UnitId, WarmGroup>();
   /** Timers of buckets below this one have fired. */
@@ -277,9 +277,8 @@ export class PartitionJoin {
     const entries = await this.options.store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER);
     return entries.flatMap(([, value]) => {
       const tally = decodeStored(value, this.options.tallyCodec) as CohortTally;
-      const isPublished =
-        tally.offsets.decisions <= this.published.decisions && tally.offsets.rewards <= this.published.rewards;
-      return isPublished ? [] : [{ experimentId: tally.experimentId, cohort: tally.cohort, value }];
+      const { experimentId, cohort, offsets } = tally;
+      return reflectedBy(offsets, this.published) ? [] : [{ experimentId, cohort, value }];
     });
   }
 

@@ -3,7 +3,8 @@
  * memory (experiments, tallies, snapshots). Owns its reader and positions; what a batch means is its caller's business.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Invalid, Unavailable } from '../../core/errors.ts';
+import { Unavailable } from '../../core/errors.ts';
+import { partitionCountOf } from './partition-count.ts';
 import type { Log, LogReader, RecordBatch } from './port.ts';
 
 const POLL_RECORDS_MAX = 5_000;
@@ -49,10 +50,7 @@ export class TopicFollower {
   async start(): Promise<void> {
     if (this.running !== undefined) return;
     const { log, topic, partitions } = this.options;
-    const count = await log.admin.partitionCount(topic);
-    if (count === null) {
-      throw new Invalid('unknown-topic', `topic ${topic} does not exist; \`croupier topics create\` makes it`);
-    }
+    const count = await partitionCountOf(log, topic);
     const followed = partitions ?? Array.from({ length: count }, (_, partition) => partition);
     for (const partition of followed) this.positions.set(partition, 0);
     this.reader = log.reader();
