@@ -96,7 +96,8 @@ describe('a local store that is damaged', () => {
     const world = await trafficWorld();
     await sendTraffic(world, 0, 300);
     await learn(world);
-    await flip(join(folder, '0'), /\.(ldb|log)$/, seed);
+    // Only the write-ahead log: a flipped size in a table can make LevelDB itself end the process (std::bad_alloc).
+    await flip(join(folder, '0'), /\.log$/, seed);
     await sendTraffic(world, 300, 400);
     await learn(world);
     await expectTheTruth(world);
