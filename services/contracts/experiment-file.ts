@@ -238,6 +238,7 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
     forgetting: forgettingOf(sections),
+    pendingExposure: sections.pendingExposure,
     appliedAtMs: [],
   };
 }

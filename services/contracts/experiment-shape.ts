@@ -127,6 +127,7 @@ export const SECTIONS = {
   attribution,
   cohort: duration(1_000, 400 * DAY_MS).default(DAY_MS),
   forgetting: forgetting.nullable().default(null),
+  pendingExposure: z.boolean('allowed are true and false').default(true),
 };
 
 export type Sections = { readonly [Key in keyof typeof SECTIONS]: z.output<(typeof SECTIONS)[Key]> };

@@ -44,6 +44,7 @@ export interface ExperimentRecord {
   readonly attribution: { readonly model: 'last_touch'; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
 }
 interface ArmRecord {
@@ -104,6 +105,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
+    pendingExposure: raw.pendingExposure,
     appliedAtMs,
   };
 }

@@ -89,6 +89,8 @@ export interface Experiment {
   readonly cohortMs: number;
   /** `null` to count all cohorts alike. May change: it weighs sums and never changes them. */
   readonly forgetting: Forgetting | null;
+  /** Whether each decider counts what it has dealt since the snapshot (deciding/pending-exposures.ts). May change. */
+  readonly pendingExposure: boolean;
   /**
    * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
    * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.

@@ -5,7 +5,9 @@
  */
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
 import { type DecideRequest, type DecisionOutcome, decide } from '../core/deciding/decide.ts';
+import { Exposure, PendingExposures } from '../core/deciding/pending-exposures.ts';
 import { type ServedExperiment, serve } from '../core/deciding/served.ts';
+import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import type { ArmId, Decision, DecisionId, Reward, RewardId, UnitId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { emptyGroup, type Group } from '../core/join/group.ts';
@@ -30,6 +32,8 @@ export interface LearnerOptions {
   /** Part of the salt of every draw. */
   readonly seed: number;
   readonly policy: SimulatedPolicy;
+  /** As in an experiment's definition. */
+  readonly pendingExposure: boolean;
 }
 
 export class SimulatedLearner {
@@ -39,23 +43,27 @@ export class SimulatedLearner {
   private experiment: Experiment;
   private armsRevision: number;
   private rules: Rules;
+  /** As of the newest publication, at this step. */
+  private merged = new MergedSums();
+  private publishedStep = 0;
+  private readonly pending = new PendingExposures();
   private served: ServedExperiment;
 
-  constructor(world: Environment, { seed, policy }: LearnerOptions) {
-    this.policy = policy;
-    this.experiment = define(world, seed, policy);
+  constructor(world: Environment, options: LearnerOptions) {
+    this.policy = options.policy;
+    this.experiment = define(world, options);
     this.armsRevision = world.armsRevision;
     this.rules = rulesOf(this.experiment);
-    this.served = this.serveNow(0);
+    this.served = this.serve();
   }
 
   get counts(): Readonly<Counts> {
     return { ...zeroCounts(), ...this.state.counts };
   }
 
-  /** Takes arms that came or went since into the definition. @returns whether there were any. */
-  redefine(world: Environment, step: number): boolean {
-    if (world.armsRevision === this.armsRevision) return false;
+  /** Takes arms that came or went since into the definition, and decides from it with what was published last. */
+  redefine(world: Environment, step: number): void {
+    if (world.armsRevision === this.armsRevision) return;
     this.armsRevision = world.armsRevision;
     const version = this.experiment.version + 1;
     this.experiment = {
@@ -70,12 +78,15 @@ export class SimulatedLearner {
       })),
     };
     this.rules = rulesOf(this.experiment);
-    return true;
+    this.served = this.serve();
   }
 
   /** Decides from a new snapshot of all that has arrived. */
   publish(step: number): void {
-    this.served = this.serveNow(step);
+    this.merged = new MergedSums();
+    for (const { cohort, sums } of this.state.sums.entries()) this.merged.replace(0, cohort, sums);
+    this.publishedStep = step;
+    this.served = this.serve();
   }
 
   decide(unit: SimulatedUnit, step: number): DecisionOutcome {
@@ -89,6 +100,11 @@ export class SimulatedLearner {
       decisionId: `decision-${step}` as DecisionId,
       decidedAtMs: step * STEP_MS,
     });
+    if (this.experiment.pendingExposure) {
+      const exposure = new Exposure(outcome.decision, outcome.armIndex);
+      exposure.place = { partition: 0, offset: step };
+      this.pending.add(this.served, exposure);
+    }
     this.apply(outcome.decision.unitId, (group) => handleDecision(group, outcome.decision, step * STEP_MS, this.rules));
     return outcome;
   }
@@ -119,32 +135,34 @@ export class SimulatedLearner {
     this.groups.set(unitId, change.group);
   }
 
-  private serveNow(step: number): ServedExperiment {
-    const { experiment, policy } = this;
-    const version = step + 1;
+  private serve(): ServedExperiment {
+    const { experiment, policy, publishedStep } = this;
     if (policy.yardstick !== null) {
-      const snapshot = { version, digest: '', clockMs: 0, armCount: experiment.arms.length };
+      const snapshot = { version: publishedStep + 1, digest: '', clockMs: 0, armCount: experiment.arms.length };
       return { experiment, snapshot, policies: new Map([[policy.spec.kind, policy.yardstick]]) };
     }
-    const merged = new MergedSums();
-    for (const { cohort, sums } of this.state.sums.entries()) merged.replace(0, cohort, sums);
-    const { clockMs, arms, policies } = buildParameters(experiment, merged);
-    return serve(experiment, {
+    const snapshot = this.snapshot();
+    const served = serve(experiment, snapshot);
+    this.pending.countInto(served, snapshot);
+    return served;
+  }
+
+  private snapshot(): ParametersSnapshot {
+    const { experiment, publishedStep } = this;
+    return {
       experimentId: experiment.id,
       experimentVersion: experiment.version,
-      version,
+      version: publishedStep + 1,
       // Nobody compares it here, and it would cost more than all the rest.
       digest: '',
-      clockMs,
-      offsets: [],
-      arms,
-      policies,
-    });
+      offsets: [{ partition: 0, decisions: publishedStep, rewards: publishedStep }],
+      ...buildParameters(experiment, this.merged),
+    };
   }
 }
 
 /** By the way that every definition takes, so that what a file leaves out has its default here too. */
-function define(world: Environment, seed: number, policy: SimulatedPolicy): Experiment {
+function define(world: Environment, { seed, policy, pendingExposure }: LearnerOptions): Experiment {
   const file = {
     id: `simulation-${seed}`,
     arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
@@ -154,6 +172,7 @@ function define(world: Environment, seed: number, policy: SimulatedPolicy): Expe
     reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
     attribution: { window: EVER },
     cohort: EVER,
+    pendingExposure,
   };
   const [experiment] = parseExperimentFile('simulation', JSON.stringify(file), allPolicies());
   return { ...experiment!, policies: [policy.spec], appliedAtMs: [0] };

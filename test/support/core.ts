@@ -58,6 +58,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0],
     ...overrides,
   };
@@ -76,6 +77,7 @@ export function decision(
     reason: 'bandit',
     policy: 'beta-ts',
     snapshotVersion: 0,
+    pendingExposures: 0,
     features: [],
     decidedAtMs: atMs,
     ...rest,

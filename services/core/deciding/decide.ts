@@ -190,7 +190,7 @@ interface Dealt {
 }
 
 function record(served: ServedExperiment, request: DecideRequest, stamp: DecisionStamp, dealt: Dealt): Decision {
-  const { experiment, snapshot } = served;
+  const { experiment, snapshot, policies } = served;
   return {
     decisionId: stamp.decisionId,
     experimentId: experiment.id,
@@ -200,6 +200,7 @@ function record(served: ServedExperiment, request: DecideRequest, stamp: Decisio
     reason: dealt.reason,
     policy: dealt.kind,
     snapshotVersion: snapshot?.version ?? 0,
+    pendingExposures: dealt.reason === 'bandit' ? (policies.get(dealt.kind)?.exposures?.count ?? 0) : 0,
     features: Array.from(dealt.features),
     decidedAtMs: stamp.decidedAtMs,
   };

@@ -28,6 +28,7 @@ export const decision: Decision = {
   reason: 'bandit',
   policy: 'beta-ts',
   snapshotVersion: 2 ** 40,
+  pendingExposures: 3,
   features: [1, -0.5, 2 ** -16, -16],
   decidedAtMs: NOON_MS,
 };
@@ -72,6 +73,7 @@ export const experiment: Experiment = {
   attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
   cohortMs: 86_400_000,
   forgetting: { kind: 'half-life', spanMs: 604_800_000 },
+  pendingExposure: true,
   appliedAtMs: [NOON_MS],
 };
 

@@ -11,7 +11,7 @@ const UNIT = (step: number) => ({ unitId: `user-${step}`, context: new Map() });
 
 test('a later revision takes the place of an earlier one', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
   const { decision, armIndex } = learner.decide(UNIT(0), 0);
   learner.reward(decision, { revision: 0, value: 1, isLast: false }, 0);
   learner.publish(1);
@@ -25,7 +25,7 @@ test('a later revision takes the place of an earlier one', () => {
 
 test('what was learned counts from the next snapshot on, not before', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
   const { decision, armIndex } = learner.decide(UNIT(0), 0);
   learner.reward(decision, { revision: 0, value: 1, isLast: true }, 0);
   const probabilities = () => [...learner.decide(UNIT(1), 1).probabilities];
@@ -38,7 +38,7 @@ test('arms that went are no longer eligible, arms that came are', () => {
   const random = seededRandom(1);
   const world = new Albums({ albums: 6, newADay: 2, stepsADay: 1 }, random);
   world.nextUnit(random);
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
   expect(learner.redefine(world, 0)).toBe(false);
   expect(learner.decide(UNIT(0), 0).eligible).toEqual([0, 1, 2, 3, 4, 5]);
   world.nextUnit(random);

@@ -15,6 +15,7 @@ const OPTIONS: RunOptions = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 
 function mean(values: Float64Array): number {

@@ -31,6 +31,7 @@ const SETTING: Setting = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 
 /** The same run, its rewards moved by a constant. */

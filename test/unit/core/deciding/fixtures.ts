@@ -37,6 +37,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     attribution: { model: 'last-touch', windowMs: DAY_MS },
     cohortMs: DAY_MS,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0, 1, 2],
     ...changes,
   };
