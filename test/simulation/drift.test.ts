@@ -8,7 +8,7 @@ import { checkpoints, type RunSummary } from '../../services/simulator/summary.t
 const PLAIN = ['beta-ts', 'gaussian-ts', 'ucb1-tuned', 'epsilon-greedy'];
 const FORGETTING = ['half-life=500', 'window=1000'];
 const SWITCH = 2_500;
-const USERS = 4_000;
+const USERS = 5_000;
 const SETTING = {
   environments: ['bernoulli-switches'],
   policies: PLAIN.flatMap((policy) => [policy, ...FORGETTING.map((forgetting) => `${policy}:${forgetting}`)]),
@@ -16,7 +16,7 @@ const SETTING = {
   users: USERS,
   delay: 'none',
   neverShare: 0,
-  snapshotEvery: 20,
+  snapshotEvery: 25,
 };
 
 let summaries: readonly RunSummary[];
