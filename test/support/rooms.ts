@@ -33,7 +33,8 @@ const ROOMS: readonly Room[] = [
     'core/sums/': [],
     'core/allocation/': [],
     'core/policies/': ['core/sums/', 'core/numerics/'],
-    'core/join/': [],
+    'core/expressions/': [],
+    'core/join/': ['core/expressions/'],
     'core/evaluation/': ['core/numerics/'],
     'core/deciding/': ['core/policies/', 'core/allocation/'],
     // Of deciding only what a snapshot is: the learner builds what the decider reads.
