@@ -5,6 +5,7 @@
 import type { Codecs } from '../contracts/codec.ts';
 import { type DecisionOutcome, decide, policyKind } from '../core/deciding/decide.ts';
 import { type Explanation, explain, scoresOf } from '../core/deciding/explain.ts';
+import { Exposure } from '../core/deciding/pending-exposures.ts';
 import { CroupierError, Invalid, Unavailable } from '../core/errors.ts';
 import type { Decision, DecisionId, Reward } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';

@@ -17,14 +17,11 @@ import { type Change, handleDecision, handleReward, PartitionState, type Rules }
 import { buildParameters } from '../core/learning/snapshot.ts';
 import { allPolicies } from '../core/policies/registry.ts';
 import type { Environment, SimulatedUnit } from './environment.ts';
-import type { SimulatedPolicy } from './policies.ts';
+import type { SimulatedForgetting, SimulatedPolicy } from './policies.ts';
+import { EVER_MS, STEP_MS } from './time.ts';
 
-/** One step of the simulation on everybody's clock. */
-const STEP_MS = 1_000;
-/** Longer than any run, so that no reward comes too late and all sums stand in one cohort. */
-const EVER = '400d';
-const EVER_MS = 400 * 86_400_000;
-export const STEPS_MAX = EVER_MS / STEP_MS;
+/** How finely what is forgotten is cut: cohorts in the half-life or the window. */
+const COHORTS_A_SPAN = 10;
 const METRIC = 'reward';
 const COST = 'cost';
 
@@ -44,7 +41,7 @@ export class SimulatedLearner {
   private armsRevision: number;
   private rules: Rules;
   /** As of the newest publication, at this step. */
-  private merged = new MergedSums();
+  private readonly merged = new MergedSums();
   private publishedStep = 0;
   private readonly pending = new PendingExposures();
   private served: ServedExperiment;
@@ -83,8 +80,9 @@ export class SimulatedLearner {
 
   /** Decides from a new snapshot of all that has arrived. */
   publish(step: number): void {
-    this.merged = new MergedSums();
-    for (const { cohort, sums } of this.state.sums.entries()) this.merged.replace(0, cohort, sums);
+    for (const { cohort, sums } of this.state.sums.takeChanged()) {
+      this.merged.replace(0, cohort, new Map([...sums].map(([armId, vector]) => [armId, vector.copy()])));
+    }
     this.publishedStep = step;
     this.served = this.serve();
   }
@@ -162,7 +160,10 @@ export class SimulatedLearner {
 }
 
 /** By the way that every definition takes, so that what a file leaves out has its default here too. */
-function define(world: Environment, { seed, policy, pendingExposure }: LearnerOptions): Experiment {
+function define(
+  world: Environment,
+  { seed, policy: { spec, forgetting }, pendingExposure }: LearnerOptions,
+): Experiment {
   const file = {
     id: `simulation-${seed}`,
     arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
@@ -170,12 +171,25 @@ function define(world: Environment, { seed, policy, pendingExposure }: LearnerOp
     floor: 0,
     context: world.features,
     reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
-    attribution: { window: EVER },
-    cohort: EVER,
+    attribution: { window: `${EVER_MS}ms` },
+    cohort: `${cohortMs(forgetting)}ms`,
+    forgetting: fileForgetting(forgetting),
     pendingExposure,
   };
   const [experiment] = parseExperimentFile('simulation', JSON.stringify(file), allPolicies());
-  return { ...experiment!, policies: [policy.spec], appliedAtMs: [0] };
+  return { ...experiment!, policies: [spec], appliedAtMs: [0] };
+}
+
+/** Of decision time; one cohort for ever where nothing is forgotten. */
+function cohortMs(forgetting: SimulatedForgetting | null): number {
+  if (forgetting === null) return EVER_MS;
+  return Math.ceil(forgetting.spanSteps / COHORTS_A_SPAN) * STEP_MS;
+}
+
+function fileForgetting(forgetting: SimulatedForgetting | null): object | null {
+  if (forgetting === null) return null;
+  const span = `${forgetting.spanSteps * STEP_MS}ms`;
+  return forgetting.kind === 'half-life' ? { halfLife: span } : { window: span };
 }
 
 function rulesOf(experiment: Experiment): Rules {
