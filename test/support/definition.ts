@@ -17,7 +17,8 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
     for (const decision of group.decisions) {
       const { cohortMs } = experiments.get(decision.experimentId)!;
       const after = outcomeOf(group, decision, experiments, limits);
-      sums.apply({ decision, cohort: Math.floor(decision.decidedAtMs / cohortMs), before: null, after });
+      const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + limits.earlyGraceMs);
+      sums.apply({ decision, cohort: Math.floor(decidedAtMs / cohortMs), before: null, after });
     }
   }
   return sums;

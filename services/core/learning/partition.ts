@@ -150,7 +150,7 @@ function difference(
     counts.decisionsPending += Number(!is.joined) - Number(was !== null && !was.joined);
     counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
     if (was !== null && was.rewardUnits === is.rewardUnits) continue;
-    deltas.push({ decision, cohort: cohortOf(decision, experiments), before: was, after: is });
+    deltas.push({ decision, cohort: cohortOf(decision, experiments, limits), before: was, after: is });
   }
   for (const at of touched.rewards) {
     const known = before.rewards[at];
@@ -167,8 +167,13 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
   counts.rewardsUnmatched += sign * standing.unmatched;
 }
 
-function cohortOf(decision: DecisionEntry, experiments: Experiments): number {
-  return Math.floor(decision.decidedAtMs / experiments.get(decision.experimentId)!.cohortMs);
+/**
+ * By the client's clock, but not beyond the log's: nothing is decided after it was appended, and one decision of the
+ * year 2099 would make all others look old.
+ */
+function cohortOf(decision: DecisionEntry, experiments: Experiments, { earlyGraceMs }: JoinLimits): number {
+  const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs);
+  return Math.floor(decidedAtMs / experiments.get(decision.experimentId)!.cohortMs);
 }
 
 function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): Omit<DecisionEntry, 'seq'> {
