@@ -37,6 +37,10 @@ function ownersOf(
   switch (experiment.attribution.model) {
     case 'last-touch':
       return fitting.slice(-1);
+    case 'first-touch':
+      return fitting.slice(0, 1);
+    case 'every-decision':
+      return fitting.slice(-100);
   }
 }
 
