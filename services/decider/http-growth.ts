@@ -45,13 +45,16 @@ export function growthRoutes(server: FastifyInstance, decider: Decider): void {
 
 function select(decider: Decider, body: unknown): object {
   const asked = parse(selectArm, body);
-  const dealt = decider.decide({
-    experimentId: asked.exp_id,
-    unitId: asked.user_id,
-    context: asked.context ?? new Map(),
-    algorithm: asked.algorithm ?? null,
-    eligibleArmIds: [],
-  });
+  const dealt = decider.decide(
+    {
+      experimentId: asked.exp_id,
+      unitId: asked.user_id,
+      context: asked.context ?? new Map(),
+      algorithm: asked.algorithm ?? null,
+      eligibleArmIds: [],
+    },
+    { withScores: true },
+  );
   const { decision, armIndex } = dealt.outcome;
   const { armCounts, armValues } = statisticsOf(dealt.served, decision.policy);
   const { armId, propensity } = decision.slots[0]!;
@@ -63,7 +66,7 @@ function select(decider: Decider, body: unknown): object {
     strategy_id: armId,
     decision_id: decision.decisionId,
     propensity,
-    debug: { scores: decider.scores(dealt), counts: armCounts, values: armValues },
+    debug: { scores: dealt.scores, counts: armCounts, values: armValues },
   };
 }
 

@@ -64,7 +64,13 @@ export class ServedExperiments {
       try {
         const deciding = serve(experiment, held.snapshot);
         pending?.countInto(deciding, held.snapshot);
-        this.served.set(experimentId, { deciding, fallback, held, means: armMeans(experiment, held.snapshot), pending });
+        this.served.set(experimentId, {
+          deciding,
+          fallback,
+          held,
+          means: armMeans(experiment, held.snapshot),
+          pending,
+        });
         return;
       } catch (error) {
         // Corrupt: it contradicts the definition. Invalid: a later version's policy, which this one does not know.

@@ -48,7 +48,11 @@ test('arms that went are no longer eligible, arms that came are', () => {
 
 test('what is older than its window is forgotten', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: parsePolicy('epsilon-greedy:epsilon=0:window=100'), pendingExposure: true });
+  const learner = new SimulatedLearner(world, {
+    seed: 1,
+    policy: parsePolicy('epsilon-greedy:epsilon=0:window=100'),
+    pendingExposure: true,
+  });
   const learn = (step: number, value: number) => {
     const { decision, armIndex } = learner.decide(UNIT(step), step);
     learner.reward(decision, { revision: 0, value, isLast: true }, step);
