@@ -7,11 +7,13 @@ import {
   type Feature,
   type Fold,
   type Forgetting,
+  HOLDOUT_SHARE_MAX,
+  type Holdout,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
-import { ARMS_MAX, DIMENSION_MAX } from './limits.ts';
+import { ARMS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -39,6 +41,8 @@ export interface ExperimentRecord {
   readonly policies: readonly { readonly kind: string; readonly parameters: readonly NamedNumber[] }[];
   readonly floor: number;
   readonly fallbackArmId: string;
+  readonly slots: number;
+  readonly holdout: { readonly share: number; readonly armId: string } | null;
   readonly context: readonly FeatureRecord[];
   readonly reward: RewardRecord;
   readonly attribution: { readonly model: 'last_touch'; readonly windowMs: number };
@@ -99,6 +103,8 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
+    slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
+    holdout: fromHoldout(raw.holdout, arms),
     context: fromContext(raw.context),
     reward: fromReward(raw.reward),
     attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
@@ -106,6 +112,13 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     forgetting: fromForgetting(raw.forgetting),
     appliedAtMs,
   };
+}
+
+function fromHoldout(raw: ExperimentRecord['holdout'], arms: readonly Arm[]): Holdout | null {
+  if (raw === null) return null;
+  const arm = arms.find(({ id }) => id === raw.armId);
+  if (arm === undefined) refuse('contradictory', `holdout arm ${raw.armId} is none of the arms`);
+  return { share: finite('holdout share', raw.share, { min: 0, max: HOLDOUT_SHARE_MAX }), armId: arm.id };
 }
 
 function toForgetting(forgetting: Forgetting | null): ExperimentRecord['forgetting'] {

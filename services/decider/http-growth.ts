@@ -16,6 +16,7 @@ const selectArm = z.strictObject({
   algorithm: z.string().nullish(),
   user_id: z.string(),
   context: context.nullish(),
+  slots: z.int().nullish(),
 });
 
 const updateReward = z.strictObject({
@@ -51,18 +52,25 @@ function select(decider: Decider, body: unknown): object {
     context: asked.context ?? new Map(),
     algorithm: asked.algorithm ?? null,
     eligibleArmIds: [],
+    slots: asked.slots ?? 1,
   });
-  const { decision, armIndex } = dealt.outcome;
+  const { decision } = dealt.outcome;
   const { armCounts, armValues } = statisticsOf(dealt.served, decision.policy);
-  const { armId, propensity } = decision.slots[0]!;
+  const slots = decision.slots.map(({ armId, propensity }, at) => ({
+    arm: dealt.outcome.slots[at]!.armIndex,
+    strategy_id: armId,
+    propensity,
+  }));
+  const [first] = slots;
   return {
     status: 'success',
     exp_id: decision.experimentId,
     user_id: decision.unitId,
-    selected_arm: armIndex,
-    strategy_id: armId,
+    selected_arm: first!.arm,
+    strategy_id: first!.strategy_id,
     decision_id: decision.decisionId,
-    propensity,
+    propensity: first!.propensity,
+    slots,
     debug: { scores: decider.scores(dealt), counts: armCounts, values: armValues },
   };
 }
