@@ -76,6 +76,7 @@ export function toReward({ row, shownAtMs, click }: LoggedImpression): Reward | 
     occurredAtMs: shownAtMs,
     decisionId: `obd-${row}` as DecisionId,
     experimentId: null,
+    armId: null,
   };
 }
 

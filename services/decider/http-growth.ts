@@ -89,6 +89,7 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     occurredAtMs: null,
     decisionId: told.decision_id ?? null,
     experimentId: experiment.id,
+    armId: null,
   });
   return {
     status: 'success',

@@ -52,6 +52,7 @@ const rewardRequest = z
     occurredAtMs: optional(long),
     decisionId: optional(z.string()),
     experimentId: optional(z.string()),
+    armId: optional(z.string()),
   })
   .transform((message): RewardInput => message);
 

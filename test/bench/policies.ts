@@ -141,13 +141,12 @@ function sumsBar(): Bar {
     seq: 0,
     decisionId: `d${i}` as DecisionId,
     experimentId: 'coupon' as ExperimentId,
-    armId: 'A' as ArmId,
-    propensity: 0.25,
+    slots: [{ armId: 'A' as ArmId, propensity: 0.25 }],
     features: Array.from({ length: DIMENSION }, () => Math.round((random.next() - 0.5) * 2 ** 20)),
     decidedAtMs: 0,
     clockMs: 0,
   }));
-  const after = { rewardUnits: 700_000, clipped: false, joined: true };
+  const after = { rewardUnits: 700_000, clipped: false };
   const sums = new PartitionSums();
   let next = 0;
   const plain = new Float64Array(sumsLayout(DIMENSION).size);
@@ -155,7 +154,8 @@ function sumsBar(): Bar {
   const [exact, unguarded] = timesOf(
     [
       () => {
-        sums.apply({ decision: decisions[next++ % CONTEXTS]!, cohort: 0, before: null, after });
+        const decision = decisions[next++ % CONTEXTS]!;
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),

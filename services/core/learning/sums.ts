@@ -1,10 +1,10 @@
 /**
- * The sums of experiments, by decision-time cohort and arm, and how a change of a decision's outcome moves them.
+ * The sums of experiments, by decision-time cohort and arm, and how a change of a slot's outcome moves them.
  * Owns the tallies of one partition in memory and which of them changed since they were last taken.
  */
-import type { ArmId, ExperimentId } from '../events.ts';
-import type { Outcome } from '../join/attribution.ts';
+import type { ArmId, ExperimentId, Slot } from '../events.ts';
 import type { DecisionEntry } from '../join/group.ts';
+import type { Outcome } from '../join/worth.ts';
 import { ADDEND_MAX } from '../quantize.ts';
 import { ExactVector } from '../sums/exact.ts';
 import { N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
@@ -12,9 +12,10 @@ import { N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from 
 /** Sums of one (experiment, cohort): by arm, all of one layout. */
 export type CohortSums = Map<ArmId, ExactVector>;
 
-/** One decision's move from one outcome to another; `null` before it was known. */
+/** One slot's move from one outcome to another; `null` before its decision was known. */
 export interface SumDelta {
   readonly decision: DecisionEntry;
+  readonly slot: Slot;
   readonly cohort: number;
   readonly before: Outcome | null;
   readonly after: Outcome;
@@ -25,9 +26,9 @@ export class PartitionSums {
   private changed = new Map<ExperimentId, Set<number>>();
 
   apply(delta: SumDelta): void {
-    const { experimentId, armId, features } = delta.decision;
+    const { experimentId, features } = delta.decision;
     const arms = getOrInsert(this.cohorts(experimentId), delta.cohort, () => new Map());
-    const sums = getOrInsert(arms, armId, () => new ExactVector(sumsLayout(features.length).size));
+    const sums = getOrInsert(arms, delta.slot.armId, () => new ExactVector(sumsLayout(features.length).size));
     addDelta(sums, delta);
     this.touch(experimentId, delta.cohort);
   }
@@ -62,12 +63,13 @@ export class PartitionSums {
   }
 }
 
-function addDelta(sums: ExactVector, { decision, before, after }: SumDelta): void {
+function addDelta(sums: ExactVector, { decision, slot, before, after }: SumDelta): void {
   const cells = sums.beginRound();
   const u = before?.rewardUnits ?? null;
   const v = after.rewardUnits;
   const counted = Number(v !== null) - Number(u !== null);
-  const { features, propensity } = decision;
+  const { features } = decision;
+  const { propensity } = slot;
   cells[PULLS]! += before === null ? 1 : 0;
   cells[N]! += counted;
   cells[SUM_R]! += (v ?? 0) - (u ?? 0);

@@ -1,13 +1,31 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import type { ArmId, DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import type { Arm } from '../../../services/core/experiment.ts';
 import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 import { sumsByDefinition } from '../../support/definition.ts';
 
+const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
+  id: id as ArmId,
+  state: 'active',
+  sinceVersion: 1,
+  attributes: new Map([['cost', cost / 4]]),
+}));
 const RULES = rules(
-  experiment(),
+  experiment({
+    arms: ARMS,
+    reward: {
+      metric: 'click',
+      fold: 'sum',
+      min: 0,
+      max: 4,
+      costAttribute: 'cost',
+      missing: { mode: 'impute', value: 1 },
+    },
+  }),
   experiment({
     id: 'layout' as ExperimentId,
+    arms: ARMS,
     reward: { metric: 'click', fold: 'last', min: 0, max: 2, costAttribute: null, missing: { mode: 'labelled' } },
   }),
 );
@@ -20,11 +38,16 @@ const skewMs = fc.oneof(
   fc.constantFrom(-60, -80, -100, -101, 30, 10 ** 9),
 );
 
+/** What one decision deals, slot by slot. */
+const arms = fc.constantFrom(['A'], ['B'], ['A', 'B'], ['B', 'A', 'C']);
+/** Which arm a reward names, if any. */
+const ofArm = fc.constantFrom(null, null, 'A', 'B');
+
 const decisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constantFrom<string>('coupon', 'layout'),
-    arm: fc.constantFrom('A', 'B'),
+    arms,
     unit,
     stepMs,
     skewMs,
@@ -38,6 +61,7 @@ const rewards = fc.array(
     value: fc.constantFrom<number | null>(null, 0.1, 1, 2.5, 99),
     of: fc.constantFrom(null, null, 'd1', 'd2'),
     experimentId: fc.constantFrom(null, null, 'coupon'),
+    ofArm,
     unit,
     stepMs,
     skewMs,
@@ -73,6 +97,7 @@ function rewardEvents(specs: typeof rewards extends fc.Arbitrary<infer T> ? T : 
         atMs: clockMs + spec.skewMs,
         decisionId: spec.of as DecisionId | null,
         experimentId: spec.experimentId as ExperimentId | null,
+        armId: spec.ofArm as ArmId | null,
       }),
     };
   });
@@ -104,7 +129,7 @@ const edgeDecisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constant<string>('coupon'),
-    arm: fc.constantFrom('A', 'B'),
+    arms,
     unit: edgeUnit,
     clockMs: edgeClockMs,
     skewMs: lateMs,
@@ -118,6 +143,7 @@ const edgeRewards = fc.array(
     value: fc.constantFrom<number | null>(1, 2),
     of: fc.constant(null),
     experimentId: fc.constant(null),
+    ofArm,
     unit: edgeUnit,
     clockMs: edgeClockMs,
     skewMs: lateMs,
@@ -154,7 +180,7 @@ function expectSameAsOracle(
   expect(settledCounts(live.state.counts).unaccounted).toBe(0);
 }
 
-describe('learning is a function of the logs', () => {
+describe('learning is a function of the logs', { timeout: 60_000 }, () => {
   it('any interleaving of the two streams, dropping what has run out at any time, gives the oracle its sums and books', () => {
     fc.assert(
       fc.property(decisions, rewards, turns, drops, (d, r, order, drop) =>

@@ -92,7 +92,7 @@ describe('a value is refused with a stable code, when written as when read', () 
     ['text-range', { unitId: 'a\u0000b' }],
     ['text-range', { unitId: 'a\ud800b' }],
     ['slots-range', { slots: [] }],
-    ['slots-range', { slots: Array.from({ length: 1_001 }, () => decision.slots[0]) }],
+    ['slots-range', { slots: Array.from({ length: 21 }, () => decision.slots[0]) }],
     ['propensity-range', { slots: [{ armId: a1, propensity: 0 }] }],
     ['propensity-range', { slots: [{ armId: a1, propensity: 1 + 2 ** -52 }] }],
     ['propensity-range', { slots: [{ armId: a1, propensity: Number.NaN }] }],
@@ -113,6 +113,7 @@ describe('a value is refused with a stable code, when written as when read', () 
     ['number-range', { revision: -1 }],
     ['text-range', { metric: '\ufffd' }],
     ['text-range', { experimentId: '' }],
+    ['text-range', { armId: '' }],
   ];
   it.each(rewards)('%s %#', (code, change) => {
     expect(codeOf(() => codecs.reward.encode({ ...reward, ...change } as Reward))).toBe(code);
@@ -124,7 +125,7 @@ describe('a value is refused with a stable code, when written as when read', () 
       unitId: 'x'.repeat(200),
       features: new Array(4_096).fill(16),
     };
-    const slots = [{ armId: a1, propensity: 1 }];
+    const slots = new Array(20).fill({ armId: a1, propensity: 1 });
     expect(codeOf(() => codecs.decision.encode({ ...decision, ...edges, slots } as unknown as Decision))).toBe(
       'accepted',
     );

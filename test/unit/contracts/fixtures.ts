@@ -24,7 +24,10 @@ export const decision: Decision = {
   experimentId: coupon,
   experimentVersion: 3,
   unitId: 'ünit/1' as UnitId,
-  slots: [{ armId: a1, propensity: 0.1 }],
+  slots: [
+    { armId: a1, propensity: 0.1 },
+    { armId: a2, propensity: 0.5 },
+  ],
   reason: 'bandit',
   policy: 'beta-ts',
   snapshotVersion: 2 ** 40,
@@ -41,6 +44,7 @@ export const reward: Reward = {
   occurredAtMs: NOON_MS,
   decisionId: '018f-1' as DecisionId,
   experimentId: null,
+  armId: a2,
 };
 
 export const experiment: Experiment = {

@@ -135,6 +135,7 @@ describe('the decider', () => {
       occurredAtMs: null,
       decisionId: null,
       experimentId: ID,
+      armId: null,
     };
     await expect(running.decider.reward(reward)).rejects.toMatchObject({ code: 'reward-late' });
     flaky.away = false;

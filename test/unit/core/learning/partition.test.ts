@@ -23,8 +23,6 @@ function refusal(event: InputEvent, given?: Rules): string {
   return 'none';
 }
 
-const slot = (armId: string) => ({ armId: armId as ArmId, propensity: 0.5 });
-
 describe('a decision that can never be learned from is refused', () => {
   it.each<[string, InputEvent]>([
     ['unknown-experiment', dealt({ experimentId: 'nowhere' as ExperimentId })],
@@ -33,8 +31,8 @@ describe('a decision that can never be learned from is refused', () => {
     ['unknown-arm', dealt({ arm: 'C' })],
     ['unknown-arm', dealt({ arm: 'constructor' })],
     ['feature-dimension', dealt({ features: [1] })],
-    ['slots', dealt({ slots: [] })],
-    ['slots', dealt({ slots: [slot('A'), slot('B')] })],
+    ['unknown-arm', dealt({ arms: ['A', 'C'] })],
+    ['repeated-arm', dealt({ arms: ['A', 'B', 'A'] })],
   ])('as %s', (code, event) => {
     expect(refusal(event)).toBe(code);
   });
