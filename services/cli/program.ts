@@ -175,7 +175,10 @@ function addDecider(program: Command, session: Session): void {
     .requiredOption('--user <id>', 'who brought it')
     .requiredOption('--value <number>', 'in the units of the experiment', decimal)
     .option('--decision <id>', 'the decision that it belongs to')
-    .option('--arm <index>', 'the arm that it is for, by index or id; checked, the decision is what counts')
+    .option(
+      '--arm <index>',
+      'the arm that it is for, by index or id; matters where decisions have several slots, else it is only checked',
+    )
     .action(async (experiment: string, options: RewardOptions, command: Command) => {
       await session.withDecider(command, (decider) => reward(decider, experiment, options));
     });

@@ -23,7 +23,7 @@ const updateReward = z.strictObject({
   exp_id: z.string(),
   algorithm: z.string().nullish(),
   user_id: z.string(),
-  /** Index or id. Says what the caller believes, if anything; the decision says what was dealt. */
+  /** Index or id. Where decisions have several slots, the arm whose reward it is; else the decision says what was dealt. */
   arm: z.union([z.int(), z.string()]).nullish(),
   reward: z.number(),
   /** Taken and not used: what was known at the decision was logged with it. */
@@ -89,7 +89,8 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     occurredAtMs: null,
     decisionId: told.decision_id ?? null,
     experimentId: experiment.id,
-    armId: null,
+    // Of several arms the caller must say which one it is; of a single one, the decision knows better.
+    armId: armIndex === null || experiment.slots === 1 ? null : experiment.arms[armIndex]!.id,
   });
   return {
     status: 'success',

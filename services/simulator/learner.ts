@@ -111,7 +111,7 @@ export class SimulatedLearner {
       occurredAtMs: decision.decidedAtMs,
       decisionId: decision.decisionId,
       experimentId: this.experiment.id,
-      armId: null,
+      armId: report.armId,
     };
     this.apply(decision.unitId, (group) => handleReward(group, reward, step * STEP_MS, this.rules));
     if (report.isLast) this.groups.delete(decision.unitId);
