@@ -170,7 +170,7 @@ function addDecider(program: Command, session: Session): void {
     });
   program
     .command('reward')
-    .description('report a reward; without --decision it goes to the newest decision of the user within the window')
+    .description('report a reward; without --decision the attribution of the experiment says whose it is')
     .argument('<experiment>', 'its id')
     .requiredOption('--user <id>', 'who brought it')
     .requiredOption('--value <number>', 'in the units of the experiment', decimal)

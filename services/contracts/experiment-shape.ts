@@ -1,6 +1,6 @@
 /** The shape of an experiment file, section by section. Not here: what the sections must have in common. */
 import { z } from 'zod';
-import { FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
+import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { ARMS_MAX, CROSSED_MAX, DIMENSION_MAX, SLOTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
@@ -105,7 +105,7 @@ const reward = mapping({
 });
 
 const attribution = mapping({
-  model: choice('last-touch').default('last-touch'),
+  model: choice(...ATTRIBUTION_MODELS).default('last-touch'),
   window: duration(1, 400 * DAY_MS),
 });
 

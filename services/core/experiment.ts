@@ -56,9 +56,13 @@ export interface RewardSpec {
   readonly missing: { readonly mode: 'impute'; readonly value: number } | { readonly mode: 'labelled' };
 }
 
+/** By log order, of the decisions that a reward fits: the first, the last, or every one up to a limit (join/attribution.ts). */
+export const ATTRIBUTION_MODELS = ['last-touch', 'first-touch', 'every-decision'] as const;
+export type AttributionModel = (typeof ATTRIBUTION_MODELS)[number];
+
 export interface AttributionSpec {
-  /** Which decision a reward without decisionId belongs to. */
-  readonly model: 'last-touch';
+  /** Which decisions a reward belongs to; one that names its decision fits no other. */
+  readonly model: AttributionModel;
   /** A reward counts when 0 ≤ occurredAt − decidedAt ≤ windowMs. */
   readonly windowMs: number;
 }

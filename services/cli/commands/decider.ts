@@ -80,7 +80,8 @@ export async function reward(decider: DeciderAddress, experiment: string, option
     ...(arm === undefined ? {} : { arm: /^\d+$/.test(arm) ? Number(arm) : arm }),
     ...(decision === undefined ? {} : { decision_id: decision }),
   });
-  const of = decision === undefined ? `the newest decision of ${user} before it` : `decision ${decision}`;
+  const of =
+    decision === undefined ? `the decisions of ${user} before it that its attribution names` : `decision ${decision}`;
   return { data, text: `${experiment}: reward ${value} of ${user} is on the log, for ${of}` };
 }
 

@@ -103,6 +103,8 @@ export const sumsTally = {
   kind: 'sums',
   experimentId: coupon,
   cohort: 19_782,
+  rolledUp: false,
+  changedTogether: 2,
   sums: new Map([
     [a1, vector(1, -2, 2 ** 40)],
     [a2, vector(2 ** 39, 0, 5)],
