@@ -24,6 +24,7 @@ type Layout = readonly number[];
 
 export class Page implements Environment {
   readonly retired = PLAIN.retired;
+  readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly benchmark = PLAIN.benchmark;
   readonly costOfUnit = PLAIN.costOfUnit;

@@ -144,7 +144,7 @@ test('an album is played by 5 % on average, and one in a thousand by more than 2
 
 test('every day the oldest albums make room for as many new ones', () => {
   const random = seededRandom(6);
-  const world = new Albums({ albums: 100, newADay: 5, stepsADay: 10 }, random);
+  const world = new Albums({ albums: 100, newADay: 5, stepsADay: 10, slots: 1 }, random);
   for (let step = 0; step < 31; step++) world.nextUnit(random);
   expect(world.armIds).toHaveLength(115);
   expect(activeArms(world)).toHaveLength(100);
