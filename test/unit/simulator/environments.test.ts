@@ -134,7 +134,7 @@ test('the best item of the pool is worth what the best of ten from Beta(4, 4) is
 });
 
 test('an album is played by 5 % on average, and one in a thousand by more than 21 %', () => {
-  const options = { albums: 4_000, newADay: 40, stepsADay: 1_000 };
+  const options = { albums: 4_000, newADay: 40, stepsADay: 1_000, slots: 1 };
   const rates = Array.from({ length: 40 }, (_, seed) =>
     new Albums(options, seededRandom(seed)).expectedRewards(),
   ).flat();

@@ -3,10 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BetaPosteriors } from '../../../../services/core/numerics/beta-posteriors.ts';
 import { NormalPosteriors } from '../../../../services/core/numerics/normal-posteriors.ts';
-import {
-  type PosteriorFamily,
-  selectionProbabilities,
-} from '../../../../services/core/numerics/selection-probabilities.ts';
+import type { PosteriorFamily } from '../../../../services/core/numerics/panel-walk.ts';
+import { selectionProbabilities } from '../../../../services/core/numerics/selection-probabilities.ts';
 import { TPosteriors } from '../../../../services/core/numerics/t-posteriors.ts';
 
 type Numbers = Readonly<Record<'alpha' | 'beta' | 'location' | 'scale' | 'degreesOfFreedom', number>>;
