@@ -39,7 +39,7 @@ export interface Decision {
   /** Version of the snapshot decided from; 0 when there was none. */
   readonly snapshotVersion: number;
   /**
-   * How many decisions beyond the snapshot the decider had counted in (policies/policy.ts); 0 when the propensities follow
+   * How many arms dealt since the snapshot the decider had counted in (policies/policy.ts); 0 when the propensities follow
    * from the snapshot alone.
    */
   readonly pendingExposures: number;

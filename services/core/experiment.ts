@@ -74,6 +74,15 @@ export type Forgetting =
   /** Cohorts older than the span do not count. */
   | { readonly kind: 'window'; readonly spanMs: number };
 
+/** A share of the units that always gets one arm, so that what learning is worth can be measured against it. */
+export interface Holdout {
+  /** Of the units, in [0, HOLDOUT_SHARE_MAX]. */
+  readonly share: number;
+  readonly armId: ArmId;
+}
+
+export const HOLDOUT_SHARE_MAX = 0.5;
+
 export interface Experiment {
   readonly id: ExperimentId;
   /** From 1, raised by one with each applied change. */
@@ -86,6 +95,10 @@ export interface Experiment {
   /** Share of probability spread evenly over the eligible arms, in [0, 1]. */
   readonly floor: number;
   readonly fallbackArmId: ArmId;
+  /** The most arms that one decision may deal; at least 1. */
+  readonly slots: number;
+  /** Units kept out for comparison; `null` for none. */
+  readonly holdout: Holdout | null;
   readonly context: readonly Feature[];
   readonly reward: RewardSpec;
   readonly attribution: AttributionSpec;

@@ -50,7 +50,7 @@ export interface DeciderObserver {
 export interface Dealt {
   readonly outcome: DecisionOutcome;
   readonly served: Served;
-  /** If asked for: the policy's figure for each arm in order of definition; `null` for one that was not drawn from. */
+  /** If asked for: the policy's figure for each arm in order of definition; `null` where the first slot was not drawn from it. */
   readonly scores: readonly (number | null)[] | null;
 }
 
@@ -128,7 +128,7 @@ export class Decider {
   }
 
   /** How it would decide now; logs nothing. @throws as `decide`. */
-  explain(input: DecideInput): DecisionOutcome & Explanation {
+  explain(input: DecideInput): { readonly outcome: DecisionOutcome; readonly explanation: Explanation } {
     const { experimentId, request } = checkDecide(input);
     return explain(this.find(experimentId).deciding, request, this.stamp());
   }
@@ -153,11 +153,12 @@ export class Decider {
   }
 
   /** @returns false when there is no room for it. */
-  private log({ deciding, pending }: Served, { decision, armIndex }: DecisionOutcome): boolean {
+  private log({ deciding, pending }: Served, outcome: DecisionOutcome): boolean {
+    const { decision } = outcome;
     const { decisions, codecs } = this.options;
     const bytes = codecs.decision.encode(decision);
     if (pending === null) return decisions.offer(decision.unitId, bytes);
-    const exposure = new Exposure(decision, armIndex);
+    const exposure = new Exposure(outcome);
     const taken = decisions.offer(decision.unitId, bytes, (place) => {
       exposure.place = place;
     });
@@ -202,8 +203,9 @@ export class Decider {
   }
 }
 
-function scoresByArm(served: ServedExperiment, outcome: DecisionOutcome): readonly (number | null)[] {
-  const scores = scoresOf(served, outcome);
-  const byArm = new Map(outcome.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
+function scoresByArm(served: ServedExperiment, { decision, slots }: DecisionOutcome): readonly (number | null)[] {
+  const [first] = slots;
+  const scores = scoresOf(served, decision, first!);
+  const byArm = new Map(first!.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
   return served.experiment.arms.map((_, arm) => byArm.get(arm) ?? null);
 }

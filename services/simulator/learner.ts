@@ -33,6 +33,15 @@ export interface LearnerOptions {
   readonly pendingExposure: boolean;
 }
 
+/** What becomes known of one arm of a decision. */
+export interface LearnedReport {
+  readonly armId: ArmId;
+  readonly revision: number;
+  readonly value: number;
+  /** Nothing more of the unit will come, so what is known of it can be forgotten. */
+  readonly isLast: boolean;
+}
+
 export class SimulatedLearner {
   private readonly policy: SimulatedPolicy;
   private readonly state = new PartitionState();
@@ -93,13 +102,14 @@ export class SimulatedLearner {
       context: unit.context,
       algorithm: null,
       eligibleArmIds: null,
+      slots: this.experiment.slots,
     };
     const outcome = decide(this.served, request, {
       decisionId: `decision-${step}` as DecisionId,
       decidedAtMs: step * STEP_MS,
     });
     if (this.experiment.pendingExposure) {
-      const exposure = new Exposure(outcome.decision, outcome.armIndex);
+      const exposure = new Exposure(outcome);
       exposure.place = { partition: 0, offset: step };
       this.pending.add(this.served, exposure);
     }
@@ -107,14 +117,9 @@ export class SimulatedLearner {
     return outcome;
   }
 
-  /** @param isLast nothing more of the unit will come, so what is known of it can be forgotten. */
-  reward(
-    decision: Decision,
-    report: { readonly revision: number; readonly value: number; readonly isLast: boolean },
-    step: number,
-  ): void {
+  reward(decision: Decision, report: LearnedReport, step: number): void {
     const reward: Reward = {
-      rewardId: `reward-${decision.decisionId}` as RewardId,
+      rewardId: `reward-${decision.decisionId}-${report.armId}` as RewardId,
       revision: report.revision,
       unitId: decision.unitId,
       metric: METRIC,
@@ -122,7 +127,7 @@ export class SimulatedLearner {
       occurredAtMs: decision.decidedAtMs,
       decisionId: decision.decisionId,
       experimentId: this.experiment.id,
-      armId: null,
+      armId: report.armId,
     };
     this.apply(decision.unitId, (group) => handleReward(group, reward, step * STEP_MS, this.rules));
     if (report.isLast) this.groups.delete(decision.unitId);
@@ -170,6 +175,7 @@ function define(
     arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
     policy: { kind: allPolicies()[0]!.kind },
     floor: 0,
+    slots: world.slots,
     context: world.features,
     reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
     attribution: { window: `${EVER_MS}ms` },

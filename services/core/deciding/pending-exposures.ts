@@ -4,7 +4,7 @@
  * Not here: what counting one in means (policies/policy.ts), nor other deciders' exposures, which nobody tells. Those of
  * before a restart are forgotten too; both only mean that bounds stay as wide as the snapshot has them.
  */
-import type { Decision } from '../events.ts';
+import type { DecisionOutcome } from './decide.ts';
 import type { ServedExperiment } from './served.ts';
 import type { ParametersSnapshot } from './snapshot.ts';
 
@@ -14,17 +14,18 @@ export interface DecisionPlace {
   readonly offset: number;
 }
 
-/** One arm dealt by a logged decision. */
+/** What one logged decision dealt. */
 export class Exposure {
-  readonly arm: number;
+  /** By slot; without those whose rewards a snapshot has. */
+  arms: readonly number[];
   /** Encoded context. */
   readonly features: readonly number[];
   /** Told by the log when it has the decision; until then no snapshot can reflect it. Never, when the log refused it. */
   place: DecisionPlace | null = null;
 
-  constructor({ features }: Decision, arm: number) {
-    this.arm = arm;
-    this.features = features;
+  constructor({ decision, slots }: Pick<DecisionOutcome, 'decision' | 'slots'>) {
+    this.arms = slots.map(({ armIndex }) => armIndex);
+    this.features = decision.features;
   }
 }
 
@@ -60,13 +61,15 @@ export class PendingExposures {
     const offsets = new Map(snapshot.offsets.map(({ partition, decisions }) => [partition, decisions]));
     const awaited = snapshot.arms.map(({ pulls, n }) => pulls - n);
     const kept = this.exposures.slice(-mostKept(this.exposures.at(-1)?.features.length ?? 0)).reverse();
-    this.exposures = kept
-      .filter(({ place, arm }) => {
-        if (place === null || place.offset >= (offsets.get(place.partition) ?? 0)) return true;
+    for (const exposure of kept) {
+      const { place } = exposure;
+      if (place === null || place.offset >= (offsets.get(place.partition) ?? 0)) continue;
+      exposure.arms = exposure.arms.filter((arm) => {
         awaited[arm] = (awaited[arm] ?? 0) - 1;
         return awaited[arm]! >= 0;
-      })
-      .reverse();
+      });
+    }
+    this.exposures = kept.filter(({ arms }) => arms.length > 0).reverse();
     for (const exposure of this.exposures) countIn(served, exposure);
   }
 }
@@ -75,15 +78,18 @@ function mostKept(dimension: number): number {
   return Math.max(1, Math.min(EXPOSURES_MAX, Math.floor(OPERATIONS_MAX / Math.max(1, dimension) ** 2)));
 }
 
-/** @returns whether any policy counts exposures of the arm. */
-function countIn({ policies, snapshot }: ServedExperiment, { arm, features }: Exposure): boolean {
+/** @returns whether any policy counts exposures of the arms. */
+function countIn({ policies, snapshot }: ServedExperiment, { arms, features }: Exposure): boolean {
   let counted = false;
   // All policies learn from all decisions, whichever of them dealt.
   for (const { exposures } of policies.values()) {
-    // An arm newer than the snapshot has no sums yet.
-    if (exposures === undefined || arm >= snapshot!.armCount) continue;
-    exposures.add(features, arm);
-    counted = true;
+    if (exposures === undefined) continue;
+    for (const arm of arms) {
+      // An arm newer than the snapshot has no sums yet.
+      if (arm >= snapshot!.armCount) continue;
+      exposures.add(features, arm);
+      counted = true;
+    }
   }
   return counted;
 }

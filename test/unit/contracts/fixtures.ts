@@ -59,6 +59,8 @@ export const experiment: Experiment = {
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,
+  slots: 3,
+  holdout: { share: 0.1, armId: a1 },
   context: [
     { kind: 'boolean', name: 'is_high_value' },
     { kind: 'category', name: 'region', values: ['CN', 'US'] },

@@ -17,11 +17,16 @@ function ucb1(served: ServedExperiment, unit: string): DecisionOutcome {
 /** Deals and counts in, as a decider does. */
 function deal(served: ServedExperiment, pending: PendingExposures, count: number): Exposure[] {
   return Array.from({ length: count }, (_, i) => {
-    const { decision, armIndex } = ucb1(served, `user-${i}`);
-    const exposure = new Exposure(decision, armIndex);
+    const exposure = new Exposure(ucb1(served, `user-${i}`));
     pending.add(served, exposure);
     return exposure;
   });
+}
+
+/** Of a decision without context. */
+function exposureOf(arm: number): Exposure {
+  const { decision, slots } = ucb1(serve(DEFINITION, SNAPSHOT), 'any');
+  return new Exposure({ decision: { ...decision, features: [] }, slots: [{ ...slots[0]!, armIndex: arm }] });
 }
 
 function counted({ policies }: ServedExperiment): number {
@@ -44,9 +49,9 @@ describe('pending exposures', () => {
       const served = serve(DEFINITION, SNAPSHOT);
       return new Set(
         Array.from({ length: 100 }, (_, i) => {
-          const { decision, armIndex } = ucb1(served, `user-${i}`);
-          pending?.add(served, new Exposure(decision, armIndex));
-          return armIndex;
+          const outcome = ucb1(served, `user-${i}`);
+          pending?.add(served, new Exposure(outcome));
+          return outcome.slots[0]!.armIndex;
         }),
       );
     };
@@ -58,7 +63,11 @@ describe('pending exposures', () => {
     const served = serve(DEFINITION, SNAPSHOT);
     const pending = new PendingExposures();
     deal(served, pending, 7);
-    const { decision, probabilities, eligible, armIndex } = ucb1(served, 'one more');
+    const {
+      decision,
+      slots: [first],
+    } = ucb1(served, 'one more');
+    const { probabilities, eligible, armIndex } = first!;
     expect(decision.pendingExposures).toBe(7);
     expect(decision.slots[0]!.propensity).toBe(probabilities[eligible.indexOf(armIndex)]);
     expect(decide(served, request({ algorithm: 'beta-ts' }), STAMP).decision.pendingExposures).toBe(0);
@@ -92,9 +101,8 @@ describe('pending exposures', () => {
   it('stay, the newest of each arm, while the snapshot awaits their rewards', () => {
     const pending = new PendingExposures();
     const served = serve(DEFINITION, SNAPSHOT);
-    const { decision } = ucb1(served, 'any');
     for (const [offset, arm] of [0, 0, 0, 1].entries()) {
-      const exposure = new Exposure(decision, arm);
+      const exposure = exposureOf(arm);
       exposure.place = { partition: 0, offset };
       pending.add(served, exposure);
     }
@@ -122,8 +130,8 @@ describe('pending exposures', () => {
   it('are remembered up to a limit, the newest ones', () => {
     const pending = new PendingExposures();
     const served = serve(DEFINITION, SNAPSHOT);
-    const { decision } = ucb1(served, 'any');
-    for (let i = 0; i < 3 * EXPOSURES_MAX; i++) pending.add(served, new Exposure({ ...decision, features: [] }, 0));
+    const exposure = exposureOf(0);
+    for (let i = 0; i < 3 * EXPOSURES_MAX; i++) pending.add(served, exposure);
     expect(counted(served)).toBe(3 * EXPOSURES_MAX);
     expect(pending.size).toBeLessThan(2 * EXPOSURES_MAX);
     const next = serve(DEFINITION, SNAPSHOT);
@@ -134,9 +142,8 @@ describe('pending exposures', () => {
   it('are none where every policy randomises', () => {
     const definition = experiment({ policies: DEFINITION.policies.filter(({ kind }) => kind === 'beta-ts') });
     const served = serve(definition, snapshot(definition));
-    const { decision, armIndex } = decide(served, request(), STAMP);
     const pending = new PendingExposures();
-    pending.add(served, new Exposure(decision, armIndex));
+    pending.add(served, new Exposure(decide(served, request(), STAMP)));
     expect(pending.size).toBe(0);
   });
 });

@@ -45,9 +45,9 @@ describe.each(['ucb1', 'ucb1-tuned', 'linucb', 'linucb-hybrid', 'pucb'])('%s', (
   it('leaves the snapshot as it is', () => {
     const parameters = validateParameters(policy, new Map());
     const state = policy.prepare(input, parameters);
-    const before = [...policy.serve(state, parameters).scores(context, [0, 1])];
-    policy.serve(state, parameters).exposures!.add(context, 0);
-    expect([...policy.serve(state, parameters).scores(context, [0, 1])]).toEqual(before);
+    const before = [...policy.serve(state, parameters, null).scores(context, [0, 1])];
+    policy.serve(state, parameters, null).exposures!.add(context, 0);
+    expect([...policy.serve(state, parameters, null).scores(context, [0, 1])]).toEqual(before);
   });
 
   it('deals both arms between two snapshots, and soon', () => {
