@@ -133,7 +133,7 @@ export class SimulatedLearner {
     for (const { cohort, sums } of this.state.sums.takeChanged()) {
       this.merged.replace(0, cohort, new Map([...sums].map(([armId, vector]) => [armId, vector.copy()])));
     }
-    const { clockMs, arms, policies } = buildParameters(experiment, this.merged);
+    const { clockMs, arms, holdout, policies } = buildParameters(experiment, this.merged);
     return serve(experiment, {
       experimentId: experiment.id,
       experimentVersion: experiment.version,
@@ -143,6 +143,7 @@ export class SimulatedLearner {
       clockMs,
       offsets: [],
       arms,
+      holdout,
       policies,
     });
   }

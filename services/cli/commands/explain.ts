@@ -75,7 +75,12 @@ function explainedData({ found, definition, definitionExact, snapshot, explanati
   return {
     ...found,
     definition: { version: definition.version, exact: definitionExact, floor: definition.floor },
-    snapshot: snapshot && { version: snapshot.version, digest: snapshot.digest, clockMs: snapshot.clockMs },
+    snapshot: snapshot && {
+      version: snapshot.version,
+      digest: snapshot.digest,
+      clockMs: snapshot.clockMs,
+      holdout: snapshot.holdout,
+    },
     context: namedContext(definition.context, decision.features),
     draws: drawsOf(decision),
     slots:
@@ -152,6 +157,7 @@ function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatis
 
 function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
   const { reason, snapshotVersion } = found.decision;
+  if (reason === 'holdout') return 'It was not drawn: the unit belongs to the holdout, which always gets its arm.';
   if (reason !== 'bandit') return `It was not drawn: the reason is ${reason}.`;
   if (agrees === true) return 'Made again, arms and propensities are the logged ones to the bit.';
   if (snapshot === null) return `Snapshot ${snapshotVersion} is gone, so it cannot be made again; the draw still can.`;
