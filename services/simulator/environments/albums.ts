@@ -13,7 +13,7 @@ export interface AlbumsOptions {
   readonly slots: number;
 }
 
-/** Rates of playing: 5 % on average, one in a thousand above 18 %. */
+/** Rates of playing: 5 % on average, one in a thousand above 21 %. */
 const RATE = { alpha: 2, beta: 38 };
 
 export class Albums implements Environment {
