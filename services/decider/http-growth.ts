@@ -124,5 +124,6 @@ function statsBody(stats: ExperimentStatistics): object {
     best_arm: stats.bestArm,
     arm_counts: stats.armCounts,
     arm_values: stats.armValues,
+    holdout: stats.holdout && { held_out: stats.holdout.heldOut, others: stats.holdout.others },
   };
 }

@@ -75,7 +75,12 @@ function explainedData({ found, definition, definitionExact, snapshot, explanati
   return {
     ...found,
     definition: { version: definition.version, exact: definitionExact, floor: definition.floor },
-    snapshot: snapshot && { version: snapshot.version, digest: snapshot.digest, clockMs: snapshot.clockMs },
+    snapshot: snapshot && {
+      version: snapshot.version,
+      digest: snapshot.digest,
+      clockMs: snapshot.clockMs,
+      holdout: snapshot.holdout,
+    },
     context: namedContext(definition.context, decision.features),
     draws: drawsOf(decision),
     slots:
@@ -157,6 +162,7 @@ const PENDING_TEXT =
 
 function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
   const { reason, snapshotVersion, pendingExposures } = found.decision;
+  if (reason === 'holdout') return 'It was not drawn: the unit belongs to the holdout, which always gets its arm.';
   if (reason !== 'bandit') return `It was not drawn: the reason is ${reason}.`;
   if (pendingExposures > 0) return PENDING_TEXT;
   if (agrees === true) return 'Made again, arms and propensities are the logged ones to the bit.';

@@ -24,7 +24,8 @@ export class Exposure {
   place: DecisionPlace | null = null;
 
   constructor({ decision, slots }: Pick<DecisionOutcome, 'decision' | 'slots'>) {
-    this.arms = slots.map(({ armIndex }) => armIndex);
+    // The holdout is learned beside the arms.
+    this.arms = decision.reason === 'holdout' ? [] : slots.map(({ armIndex }) => armIndex);
     this.features = decision.features;
   }
 }

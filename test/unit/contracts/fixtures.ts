@@ -11,6 +11,7 @@ import type {
 } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
 import { zeroCounts } from '../../../services/core/learning/counts.ts';
+import { HOLDOUT } from '../../../services/core/learning/sums.ts';
 import type { Tally } from '../../../services/core/learning/tally.ts';
 import { ExactVector } from '../../../services/core/sums/exact.ts';
 
@@ -110,6 +111,7 @@ export const sumsTally = {
   sums: new Map([
     [a1, vector(1, -2, 2 ** 40)],
     [a2, vector(2 ** 39, 0, 5)],
+    [HOLDOUT, vector(3, 1, 0)],
   ]),
 } satisfies Tally;
 
@@ -133,6 +135,7 @@ export const snapshot: ParametersSnapshot = {
     { armId: a1, pulls: 7, n: 6.5, sumR: 0.1 + 0.2, sumRR: 0.25 },
     { armId: a2, pulls: 0, n: 0, sumR: 0, sumRR: 0 },
   ],
+  holdout: { pulls: 3, n: 2, sumR: 0.5, sumRR: 0.125 },
   policies: [
     {
       kind: 'beta-ts',

@@ -60,6 +60,7 @@ export function snapshot(of: Experiment, version = 17): ParametersSnapshot {
     clockMs: 1_000,
     offsets: [{ partition: 0, decisions: 10, rewards: 7 }],
     arms: input.armIds.map((armId, i) => ({ armId, pulls: 20, n: 20, sumR: 4 + 2 * i, sumRR: 4 + 2 * i })),
+    holdout: null,
     policies: of.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,

@@ -146,4 +146,13 @@ describe('pending exposures', () => {
     pending.add(served, new Exposure(decide(served, request(), STAMP)));
     expect(pending.size).toBe(0);
   });
+
+  it('are none of the holdout, which no arm learns from', () => {
+    const definition = experiment({ holdout: { share: 1, armId: DEFINITION.arms[0]!.id } });
+    const served = serve(definition, snapshot(definition));
+    const pending = new PendingExposures();
+    deal(served, pending, 3);
+    expect(counted(served)).toBe(0);
+    expect(pending.size).toBe(0);
+  });
 });
