@@ -9,11 +9,13 @@ import {
   type Feature,
   type Fold,
   type Forgetting,
+  HOLDOUT_SHARE_MAX,
+  type Holdout,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
-import { ARMS_MAX, DIMENSION_MAX } from './limits.ts';
+import { ARMS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -41,11 +43,14 @@ export interface ExperimentRecord {
   readonly policies: readonly { readonly kind: string; readonly parameters: readonly NamedNumber[] }[];
   readonly floor: number;
   readonly fallbackArmId: string;
+  readonly slots: number;
+  readonly holdout: { readonly share: number; readonly armId: string } | null;
   readonly context: readonly FeatureRecord[];
   readonly reward: RewardRecord;
   readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
 }
 interface ArmRecord {
@@ -101,13 +106,23 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
+    slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
+    holdout: fromHoldout(raw.holdout, arms),
     context: fromContext(raw.context),
     reward: fromReward(raw.reward),
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
+    pendingExposure: raw.pendingExposure,
     appliedAtMs,
   };
+}
+
+function fromHoldout(raw: ExperimentRecord['holdout'], arms: readonly Arm[]): Holdout | null {
+  if (raw === null) return null;
+  const arm = arms.find(({ id }) => id === raw.armId);
+  if (arm === undefined) refuse('contradictory', `holdout arm ${raw.armId} is none of the arms`);
+  return { share: finite('holdout share', raw.share, { min: 0, max: HOLDOUT_SHARE_MAX }), armId: arm.id };
 }
 
 /** Avro's symbols have no hyphens. */

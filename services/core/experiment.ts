@@ -74,6 +74,15 @@ export type Forgetting =
   /** Cohorts older than the span do not count. */
   | { readonly kind: 'window'; readonly spanMs: number };
 
+/** A share of the units that always gets one arm, so that what learning is worth can be measured against it. */
+export interface Holdout {
+  /** Of the units, in [0, HOLDOUT_SHARE_MAX]. */
+  readonly share: number;
+  readonly armId: ArmId;
+}
+
+export const HOLDOUT_SHARE_MAX = 0.5;
+
 export interface Experiment {
   readonly id: ExperimentId;
   /** From 1, raised by one with each applied change. */
@@ -86,6 +95,10 @@ export interface Experiment {
   /** Share of probability spread evenly over the eligible arms, in [0, 1]. */
   readonly floor: number;
   readonly fallbackArmId: ArmId;
+  /** The most arms that one decision may deal; at least 1. */
+  readonly slots: number;
+  /** Units kept out for comparison; `null` for none. */
+  readonly holdout: Holdout | null;
   readonly context: readonly Feature[];
   readonly reward: RewardSpec;
   readonly attribution: AttributionSpec;
@@ -93,6 +106,8 @@ export interface Experiment {
   readonly cohortMs: number;
   /** `null` to count all cohorts alike. May change: it weighs sums and never changes them. */
   readonly forgetting: Forgetting | null;
+  /** Whether each decider counts what it has dealt since the snapshot (deciding/pending-exposures.ts). May change. */
+  readonly pendingExposure: boolean;
   /**
    * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
    * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.

@@ -15,6 +15,7 @@ export interface Setting {
   readonly delay: string;
   readonly neverShare: number;
   readonly snapshotEvery: number;
+  readonly pendingExposure: boolean;
 }
 
 /**
@@ -22,12 +23,12 @@ export interface Setting {
  * @throws Invalid when something named in the setting is not there, before anything has run.
  */
 export function runsOf(setting: Setting): RunOptions[] {
-  const { environments, policies, seeds, users, delay, neverShare, snapshotEvery } = setting;
+  const { environments, policies, seeds, users, delay, neverShare, snapshotEvery, pendingExposure } = setting;
   for (const environment of environments) checkFits(environment, policies);
   parseDelay(delay);
   return environments.flatMap((environment) =>
     policies.flatMap((policy) =>
-      seeds.map((seed) => ({ environment, policy, seed, users, delay, neverShare, snapshotEvery })),
+      seeds.map((seed) => ({ environment, policy, seed, users, delay, neverShare, snapshotEvery, pendingExposure })),
     ),
   );
 }

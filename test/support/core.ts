@@ -46,6 +46,8 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     ],
     floor: 0,
     fallbackArmId: 'A' as ArmId,
+    slots: 1,
+    holdout: null,
     context: [],
     reward: {
       metric: 'click',
@@ -58,6 +60,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0],
     ...overrides,
   };
@@ -83,6 +86,7 @@ export function decision(
     reason: 'bandit',
     policy: 'beta-ts',
     snapshotVersion: 0,
+    pendingExposures: 0,
     features: [],
     decidedAtMs: atMs,
     ...rest,

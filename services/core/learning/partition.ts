@@ -204,6 +204,7 @@ function decisionEntry(decision: Decision, clockMs: number, experiments: Experim
     decisionId: decision.decisionId,
     experimentId: decision.experimentId,
     slots: decision.slots,
+    heldOut: decision.reason === 'holdout',
     features: decision.features.map(quantizeFeature),
     decidedAtMs: decision.decidedAtMs,
     clockMs,

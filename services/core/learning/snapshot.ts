@@ -2,7 +2,7 @@
  * From merged sums to the parameters that deciders serve from. A pure function of the definition and the sums:
  * the same logs give the same bits, whoever builds the snapshot and whenever.
  */
-import type { ArmStatistics, PreparedPolicy } from '../deciding/snapshot.ts';
+import type { ArmStatistics, PreparedPolicy, Statistics } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
 import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
@@ -21,11 +21,14 @@ import {
   VECTOR_START,
 } from '../sums/layout.ts';
 import type { MergedSums } from './merge.ts';
+import { HOLDOUT } from './sums.ts';
 
 export interface BuiltParameters {
   /** Event time up to which the sums reach: the end of the newest cohort; 0 when there is none. */
   readonly clockMs: number;
   readonly arms: readonly ArmStatistics[];
+  /** `null` while there is none. */
+  readonly holdout: Statistics | null;
   readonly policies: readonly PreparedPolicy[];
   /** The exact sums behind them, by arm, for the digest. */
   readonly sums: ReadonlyMap<ArmId, ExactVector>;
@@ -45,13 +48,8 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const newest = merged.newestCohort();
   return {
     clockMs: newest === null ? 0 : (newest + 1) * experiment.cohortMs,
-    arms: counted.map((cells, index) => ({
-      armId: input.armIds[index]!,
-      pulls: cells[PULLS]!,
-      n: cells[N]!,
-      sumR: cells[SUM_R]!,
-      sumRR: cells[SUM_RR]!,
-    })),
+    arms: counted.map((cells, index) => ({ armId: input.armIds[index]!, ...statisticsOf(cells) })),
+    holdout: sums.has(HOLDOUT) ? statisticsOf(naturalSums(sums.get(HOLDOUT), layout)) : null,
     policies: experiment.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,
@@ -59,6 +57,10 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
     })),
     sums,
   };
+}
+
+function statisticsOf(cells: Float64Array): Statistics {
+  return { pulls: cells[PULLS]!, n: cells[N]!, sumR: cells[SUM_R]!, sumRR: cells[SUM_RR]! };
 }
 
 /** @returns by arm, Σ weight · sums over the cohorts, the oldest first: always the same order, so the same bits. */

@@ -9,8 +9,11 @@ import { ADDEND_MAX } from '../quantize.ts';
 import { ExactVector } from '../sums/exact.ts';
 import { N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
 
-/** Sums of one (experiment, cohort): by arm, all of one layout. */
+/** Sums of one (experiment, cohort): by arm, all of one layout; HOLDOUT among the arms. */
 export type CohortSums = Map<ArmId, ExactVector>;
+
+/** Where the slots of the holdout add up, so that no policy learns from them. No arm can have this id. */
+export const HOLDOUT = '' as ArmId;
 
 /** One slot's move from one outcome to another; `null` before its decision was known. */
 export interface SumDelta {
@@ -49,10 +52,11 @@ export class PartitionSums {
   private changed = new Map<ExperimentId, Set<number>>();
 
   apply(delta: SumDelta): void {
-    const { experimentId, features } = delta.decision;
+    const { experimentId, features, heldOut } = delta.decision;
+    const armId = heldOut ? HOLDOUT : delta.slot.armId;
     const cohort = this.standsUnder(experimentId, delta.cohort);
     const arms = getOrInsert(this.cohorts(experimentId), cohort, () => new Map());
-    const sums = getOrInsert(arms, delta.slot.armId, () => new ExactVector(sumsLayout(features.length).size));
+    const sums = getOrInsert(arms, armId, () => new ExactVector(sumsLayout(features.length).size));
     addDelta(sums, delta);
     this.touch(experimentId, cohort);
   }

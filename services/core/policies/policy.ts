@@ -46,8 +46,16 @@ export interface Policy {
   /**
    * Builds what serves requests from a snapshot, off the request path.
    * @param parameters the same validated parameters that `prepare` was given.
+   * @param usual what to be ready for; `null` for all arms and one slot.
    */
-  serve(state: PolicyState, parameters: ReadonlyMap<string, number>): ServingPolicy;
+  serve(state: PolicyState, parameters: ReadonlyMap<string, number>, usual: UsualRequest | null): ServingPolicy;
+}
+
+/** What most requests are like: answers to them are made ready beforehand, others are right but may take longer. */
+export interface UsualRequest {
+  /** Arm indices, ascending, at least one. */
+  readonly eligible: readonly number[];
+  readonly slots: number;
 }
 
 export interface ServingPolicy {
@@ -60,4 +68,33 @@ export interface ServingPolicy {
 
   /** The score behind each probability (mean, upper bound, …), for `explain` and debugging; same order as `eligible`. */
   scores(context: Float64Array, eligible: readonly number[]): Float64Array;
+
+  /** Of a policy that is deterministic between two snapshots; absent where draws spread decisions by themselves. */
+  readonly exposures?: Exposures;
+}
+
+/**
+ * Decisions dealt since the snapshot was built, counted into what is known of their arms: bounds narrow and means stay, as
+ * if each reward were going to be what is expected of it (GP-BUCB; Desautels, Krause & Burdick 2014, section 4). So an arm
+ * that everybody would be dealt loses its lead while it is dealt.
+ */
+export interface Exposures {
+  /** How many have been added. */
+  readonly count: number;
+  /** @param context encoded, of any array kind. @param arm index; the snapshot must have it. */
+  add(context: ArrayLike<number>, arm: number): void;
+}
+
+/** @param narrow takes one decision into account. */
+export function countedExposures(narrow: (context: ArrayLike<number>, arm: number) => void): Exposures {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(context, arm) {
+      count += 1;
+      narrow(context, arm);
+    },
+  };
 }
