@@ -19,13 +19,16 @@ export const TIME_MS_MIN = Date.UTC(2000, 0, 1);
 /** … to before here are plausible; anything else is a wrong clock or a wrong unit. */
 export const TIME_MS_END = Date.UTC(2100, 0, 1);
 
-/** Bytes of a whole record value; the topics (deploy/topics.yaml) take a little more, for keys and framing. */
+/** Bytes that a tally or a snapshot may have; above 880,000 it is written in parts (parts.ts). */
+export const WHOLE_BYTES_MAX = 64_000_000;
+
+/** Bytes of a whole value. What is never in parts has a little more room in its topic (deploy/topics.yaml), for key and framing. */
 export const RECORD_BYTES_MAX: Readonly<Record<RecordKind, number>> = {
   experiment: 4_000_000,
   decision: 1_000_000,
   reward: 1_000_000,
-  tally: 4_000_000,
-  snapshot: 4_000_000,
+  tally: WHOLE_BYTES_MAX,
+  snapshot: WHOLE_BYTES_MAX,
   'dead-letter': 1_000_000,
 };
 
