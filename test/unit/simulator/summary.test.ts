@@ -32,6 +32,7 @@ const SETTING: Setting = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 
 test('with several slots, shares are of the slots', () => {
