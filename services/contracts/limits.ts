@@ -7,6 +7,8 @@ export const TEXT_LENGTH_MAX = 200;
 export const SLOTS_MAX = 20;
 export const FEATURES_MAX = 4_096;
 export const ARMS_MAX = 10_000;
+/** Of a layout. */
+export const ASPECTS_MAX = 20;
 /** Length of an encoded context that an experiment may declare. */
 export const DIMENSION_MAX = 1_000;
 /** Features that one cross may combine. */
