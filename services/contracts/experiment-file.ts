@@ -248,6 +248,7 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
     forgetting: forgettingOf(sections),
+    prior: [],
     pendingExposure: sections.pendingExposure,
     appliedAtMs: [],
   };

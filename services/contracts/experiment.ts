@@ -16,6 +16,7 @@ import {
 } from '../core/experiment.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
 import { ARMS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
+import { fromPrior, type PriorRecord, toPrior } from './prior.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -50,6 +51,7 @@ export interface ExperimentRecord {
   readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly prior: readonly PriorRecord[];
   readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
 }
@@ -79,6 +81,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment.forgetting),
+    prior: toPrior(experiment.prior),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
   fromExperiment(record);
@@ -96,6 +99,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     );
   }
   const arms = fromArms(raw.arms, version);
+  const context = fromContext(raw.context);
   const fallback = arms.find((arm) => arm.id === raw.fallbackArmId);
   if (fallback === undefined) refuse('contradictory', `fallback arm ${raw.fallbackArmId} is none of the arms`);
   return {
@@ -108,11 +112,12 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     fallbackArmId: fallback.id,
     slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
     holdout: fromHoldout(raw.holdout, arms),
-    context: fromContext(raw.context),
+    context,
     reward: fromReward(raw.reward),
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
+    prior: fromPrior(raw.prior, arms, contextDimension(context)),
     pendingExposure: raw.pendingExposure,
     appliedAtMs,
   };

@@ -7,20 +7,11 @@ import type { ArmId } from '../events.ts';
 import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
-import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import {
-  gramStart,
-  N,
-  PULLS,
-  SUM_R,
-  SUM_R_OVER_P,
-  SUM_RR,
-  type SumsLayout,
-  sumsLayout,
-  VECTOR_START,
-} from '../sums/layout.ts';
+import { N, PULLS, SUM_R, SUM_RR, type SumsLayout, sumsLayout } from '../sums/layout.ts';
 import type { MergedSums } from './merge.ts';
+import { naturalSums } from './natural-sums.ts';
+import { withPrior } from './prior.ts';
 import { HOLDOUT } from './sums.ts';
 
 export interface BuiltParameters {
@@ -39,11 +30,13 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const layout = sumsLayout(contextDimension(experiment.context));
   const sums = merged.total();
   const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
+  const weighed =
+    experiment.forgetting === null ? counted : weighedSums(experiment, experiment.forgetting, merged, layout);
   const input: PolicyInput = {
     layout,
     armIds: experiment.arms.map((arm) => arm.id),
     attributes: experiment.arms.map((arm) => arm.attributes),
-    sums: experiment.forgetting === null ? counted : weighedSums(experiment, experiment.forgetting, merged, layout),
+    sums: withPrior(experiment, weighed, layout),
   };
   const newest = merged.newestCohort();
   return {
@@ -90,19 +83,4 @@ function cohortWeight({ kind, spanMs }: Forgetting, ageMs: number): number {
     case 'window':
       return ageMs < spanMs ? 1 : 0;
   }
-}
-
-/** @returns one float64 a cell, rounded once, in natural units: rewards in [0, 1], features as encoded. */
-function naturalSums(sums: ExactVector | undefined, layout: SumsLayout): Float64Array {
-  if (sums === undefined) return new Float64Array(layout.size);
-  const cells = sums.toNumbers();
-  const scale = (from: number, to: number, unit: number) => {
-    for (let i = from; i < to; i++) cells[i]! /= unit;
-  };
-  scale(SUM_R, SUM_R + 1, REWARD_UNITS);
-  scale(SUM_RR, SUM_RR + 1, REWARD_UNITS ** 2);
-  scale(SUM_R_OVER_P, SUM_R_OVER_P + 1, REWARD_UNITS);
-  scale(VECTOR_START, gramStart(layout), REWARD_UNITS * FEATURE_UNITS);
-  scale(gramStart(layout), layout.size, FEATURE_UNITS ** 2);
-  return cells;
 }
