@@ -8,6 +8,7 @@ import type { ExactVector } from '../core/sums/exact.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { LogRecord, RecordBatch } from '../platform/log/port.ts';
 import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
+import { readWholes } from '../platform/log/read-wholes.ts';
 import type { Installation } from './ports.ts';
 
 export interface Found {
@@ -75,7 +76,7 @@ export async function findSnapshot(
     experimentId,
     (snapshot) => snapshot.experimentId === experimentId && snapshot.version === snapshotVersion,
   );
-  for await (const batch of readToEnd(log, [starts[partition]!])) {
+  for await (const batch of readWholes(log, [starts[partition]!])) {
     const hit = await search(batch);
     if (hit !== null) return hit.value;
   }
@@ -89,7 +90,7 @@ export async function findSums(
   experimentId: ExperimentId,
 ): Promise<ReadonlyMap<ArmId, ExactVector>> {
   const reported = new ReportedSums();
-  for await (const { records } of readToEnd(log, await startOf(log, topics.tallies))) {
+  for await (const { records } of readWholes(log, await startOf(log, topics.tallies))) {
     const own = records.filter(({ value }) => value?.includes(experimentId));
     await codecs.tally.prepare(own.map(({ value }) => value));
     for (const { value } of own) {

@@ -1,6 +1,7 @@
 /** Priors between their core type and their Avro records; checked against the arms and the context that they are for. */
-import type { Arm, ArmPrior } from '../core/experiment.ts';
-import { sumsLayout, VECTOR_START } from '../core/sums/layout.ts';
+import type { Arm, ArmPrior, Experiment } from '../core/experiment.ts';
+import { keptLayout } from '../core/learning/natural-sums.ts';
+import { VECTOR_START } from '../core/sums/layout.ts';
 import { finite } from './checks.ts';
 import { float64Bytes, float64Values } from './float64.ts';
 import { PRIOR_BYTES_MAX } from './limits.ts';
@@ -21,7 +22,12 @@ export function toPrior(prior: readonly ArmPrior[]): readonly PriorRecord[] {
   return prior.map((one) => ({ ...one, contextSums: float64Bytes(Float64Array.from(one.contextSums)) }));
 }
 
-export function fromPrior(raw: readonly PriorRecord[], arms: readonly Arm[], dimension: number): readonly ArmPrior[] {
+/** @param kept what the experiment keeps of contexts. */
+export function fromPrior(
+  raw: readonly PriorRecord[],
+  arms: readonly Arm[],
+  kept: Pick<Experiment, 'layout' | 'context'>,
+): readonly ArmPrior[] {
   const bytes = raw.reduce(
     (sum, { armId, contextSums }) => sum + Buffer.byteLength(armId) + 32 + contextSums.length,
     0,
@@ -44,12 +50,11 @@ export function fromPrior(raw: readonly PriorRecord[], arms: readonly Arm[], dim
     const least = observations > 0 ? (sumR * sumR) / observations : 0;
     finite(name('Σr²'), sumRR, { min: least - slack, max: sumR + slack });
     const values = float64Values(name('contextSums'), contextSums);
-    const length = sumsLayout(dimension).size - VECTOR_START;
+    const length = keptLayout(kept).size - VECTOR_START;
     if (values.length !== 0 && values.length !== length) {
       refuse(
         'contradictory',
-        `${values.length} sums of contexts in the prior of arm ${armId}, allowed none or ${length} for a context of ` +
-          `${dimension} numbers`,
+        `${values.length} sums of contexts in the prior of arm ${armId}, its experiment keeps ${length}: allowed all or none`,
       );
     }
     return { armId: id, n: observations, sumR, sumRR, contextSums: Array.from(values, (x) => finite(name('Σ'), x)) };

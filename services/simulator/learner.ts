@@ -170,14 +170,17 @@ function define(
   world: Environment,
   { seed, policy: { spec, forgetting }, pendingExposure }: LearnerOptions,
 ): Experiment {
+  const reward = { metric: METRIC, fold: 'last', ...world.rewardRange, missing: { mode: 'labelled' } };
+  const named = world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } }));
   const file = {
     id: `simulation-${seed}`,
-    arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
-    policy: { kind: allPolicies()[0]!.kind },
+    ...(world.layout === null ? { arms: named } : { layout: world.layout }),
+    // Any that fits every world: the one that is asked for takes its place.
+    policy: { kind: 'beta-ts' },
     floor: 0,
     slots: world.slots,
     context: world.features,
-    reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
+    reward: world.layout === null ? { ...reward, cost: COST } : reward,
     attribution: { window: `${EVER_MS}ms` },
     cohort: `${cohortMs(forgetting)}ms`,
     forgetting: fileForgetting(forgetting),

@@ -35,6 +35,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     version: 1,
     state: 'active',
     arms: ['A', 'B'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
+    layout: null,
     policies: [
       {
         kind: 'beta-ts',

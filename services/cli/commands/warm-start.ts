@@ -5,7 +5,7 @@ import type { ExperimentId } from '../../core/events.ts';
 import type { ArmPrior, Experiment } from '../../core/experiment.ts';
 import { warmStarted } from '../../core/experiment-change.ts';
 import { MergedSums } from '../../core/learning/merge.ts';
-import { type ArmCounts, priorFromCounts, priorFromExperiment } from '../../core/learning/prior.ts';
+import { type ArmCounts, priorFromCounts, priorFromExperiment, sameContexts } from '../../core/learning/prior.ts';
 import { buildParameters } from '../../core/learning/snapshot.ts';
 import { unknownExperiment } from '../../platform/experiment-store.ts';
 import { renderTable } from '../../platform/table.ts';
@@ -74,8 +74,7 @@ async function sourceOf(
   if (source === undefined) throw unknownExperiment(from!, [...known.keys()]);
   const sums = await findSums(installation, await installation.codecs(), source.id);
   return (standing) => {
-    const sameContext = JSON.stringify(standing.context) === JSON.stringify(source.context);
-    const withContexts = sameContext && !countsOnly;
+    const withContexts = !countsOnly && sameContexts(standing, source);
     return priorFromExperiment(standing, { experiment: source, sums }, { discount, withContexts });
   };
 }

@@ -4,10 +4,10 @@
  */
 import { Invalid } from '../errors.ts';
 import type { ArmId } from '../events.ts';
-import { type ArmPrior, contextDimension, type Experiment } from '../experiment.ts';
+import type { Arm, ArmPrior, Experiment, RewardSpec } from '../experiment.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import { gramStart, N, SUM_R, SUM_RR, type SumsLayout, sumsLayout, VECTOR_START } from '../sums/layout.ts';
-import { naturalSums } from './natural-sums.ts';
+import { gramStart, N, SUM_R, SUM_RR, type SumsLayout, VECTOR_START } from '../sums/layout.ts';
+import { keptLayout, naturalSums } from './natural-sums.ts';
 
 /** What is known of an arm elsewhere, in the units that rewards are reported in: before scaling and before costs. */
 export interface ArmCounts {
@@ -20,11 +20,13 @@ export interface ArmCounts {
 
 /** Share of a sum by which rounding may take it beyond its bounds. */
 const ROUNDING = 1e-9;
+const LISTED_MAX = 20;
 
 /**
  * The sums that policies see with the prior added. Forgetting does not touch it: it has no decision time to be old by.
- * Contexts that nothing is known of count as the intercept alone: of no category, and average in every number.
- * @param sums by arm; left as they are.
+ * Contexts that nothing is known of count as those of a unit of no category, average in every number: the intercept alone,
+ * or the first pattern.
+ * @param sums by arm, as kept; left as they are.
  */
 export function withPrior(
   { arms, prior }: Experiment,
@@ -46,6 +48,9 @@ function added(sums: Float64Array, { n, sumR, sumRR, contextSums }: ArmPrior, la
   cells[SUM_RR]! += sumRR;
   if (contextSums.length > 0) {
     for (const [i, cell] of contextSums.entries()) cells[VECTOR_START + i]! += cell;
+  } else if (layout.patterns > 0) {
+    cells[VECTOR_START]! += n;
+    cells[VECTOR_START + layout.patterns]! += sumR;
   } else if (layout.dimension > 0) {
     cells[VECTOR_START]! += sumR;
     cells[gramStart(layout)]! += n;
@@ -63,19 +68,20 @@ export function priorFromCounts(
   discount: number,
 ): readonly ArmPrior[] {
   checkDiscount(discount);
+  const arms = new Map(experiment.arms.map((arm) => [arm.id as string, arm]));
   const seen = new Set<string>();
-  return counts.map((count) => {
-    const { armId, n, sumReward, sumRewardSquared } = count;
-    if (!experiment.arms.some(({ id }) => id === armId)) {
-      const known = experiment.arms.map(({ id }) => id).slice(0, 20);
-      throw new Invalid('prior', `experiment ${experiment.id} has no arm ${armId}, it has ${known.join(', ')}`);
+  return counts.map(({ armId, n, sumReward, sumRewardSquared }) => {
+    const arm = arms.get(armId);
+    if (arm === undefined) {
+      const known = [...arms.keys()].slice(0, LISTED_MAX).join(', ');
+      throw new Invalid('prior', `experiment ${experiment.id} has no arm ${armId}, it has ${known}`);
     }
     if (seen.has(armId)) throw new Invalid('prior', `arm ${armId} stands twice`);
     seen.add(armId);
     if (!(n >= 0 && n < Number.POSITIVE_INFINITY)) {
       throw new Invalid('prior', `arm ${armId}: n is ${n}, allowed is a number of at least 0`);
     }
-    const { least, width } = scaleOf(experiment, armId);
+    const { least, width } = scaleOf(experiment.reward, arm);
     const sumR = within((sumReward - n * least) / width, 0, n, () => {
       const allowed = `${n * least} to ${n * (least + width)}`;
       return `arm ${armId}: rewards add up to ${sumReward}, allowed for ${n} of them is ${allowed}`;
@@ -85,7 +91,7 @@ export function priorFromCounts(
     const sumRR = within(squares, n > 0 ? sumR ** 2 / n : 0, sumR, () => {
       return `arm ${armId}: squared rewards add up to ${sumRewardSquared}, which rewards of that sum and range cannot`;
     });
-    return { armId: armId as ArmId, ...weighed({ n, sumR, sumRR, contextSums: [] }, discount) };
+    return { armId: arm.id, ...weighed({ n, sumR, sumRR, contextSums: [] }, discount) };
   });
 }
 
@@ -98,7 +104,7 @@ export interface Elsewhere {
 /**
  * What another experiment has learned of arms of the same ids, its rewards mapped from its range and costs to ours. Its own
  * prior is not taken over.
- * @param withContexts whether to take sums of contexts, which takes the same context in both.
+ * @param withContexts whether to take sums of contexts: only where both keep the same, see `sameContexts`.
  * @throws Invalid `prior` when nothing fits, or its rewards lie outside our range.
  */
 export function priorFromExperiment(
@@ -107,12 +113,15 @@ export function priorFromExperiment(
   { discount, withContexts }: { readonly discount: number; readonly withContexts: boolean },
 ): readonly ArmPrior[] {
   checkDiscount(discount);
-  const layout = sumsLayout(contextDimension(source.context));
-  const taken = target.arms.flatMap(({ id }) => {
+  const layout = keptLayout(source);
+  const theirs = new Map(source.arms.map((arm) => [arm.id, arm]));
+  const taken = target.arms.flatMap((arm) => {
+    const { id } = arm;
     const vector = sums.get(id);
-    if (vector === undefined) return [];
-    const from = scaleOf(source, id);
-    const to = scaleOf(target, id);
+    const their = theirs.get(id);
+    if (vector === undefined || their === undefined) return [];
+    const from = scaleOf(source.reward, their);
+    const to = scaleOf(target.reward, arm);
     const moved = rescaled(
       naturalSums(vector, layout),
       layout,
@@ -130,16 +139,25 @@ export function priorFromExperiment(
   throw new Invalid('prior', `experiment ${source.id} has learned nothing of the arms of experiment ${target.id}`);
 }
 
+/** Whether two experiments keep the same sums of contexts. */
+export function sameContexts(a: Experiment, b: Experiment): boolean {
+  return (a.layout === null) === (b.layout === null) && JSON.stringify(a.context) === JSON.stringify(b.context);
+}
+
 type Sums = Omit<ArmPrior, 'armId'>;
 
 /** Sums over r of what they are over r' = factor · r + shift. */
 function rescaled(cells: Float64Array, layout: SumsLayout, factor: number, shift: number): Sums {
   const [n, sumR, sumRR] = [cells[N]!, cells[SUM_R]!, cells[SUM_RR]!];
-  const gram = gramStart(layout);
+  const contextSums = [...cells.subarray(VECTOR_START)];
+  for (let pattern = 0; pattern < layout.patterns; pattern++) {
+    const at = layout.patterns + pattern;
+    contextSums[at] = factor * contextSums[at]! + shift * contextSums[pattern]!;
+  }
   // Contexts begin with 1, so Σx is the first column of Σxxᵀ.
-  const contextSums = Array.from(cells.subarray(VECTOR_START), (cell, i) =>
-    i < layout.dimension ? factor * cell + shift * cells[gram + (i * (i + 1)) / 2]! : cell,
-  );
+  for (let i = 0; i < layout.dimension; i++) {
+    contextSums[i] = factor * contextSums[i]! + shift * cells[gramStart(layout) + (i * (i + 1)) / 2]!;
+  }
   return {
     n,
     sumR: factor * sumR + shift * n,
@@ -158,10 +176,10 @@ function weighed({ n, sumR, sumRR, contextSums }: Sums, discount: number): Sums 
 }
 
 /** A reported reward v of an arm is (v − least) / width in [0, 1]. */
-function scaleOf({ arms, reward }: Experiment, armId: string): { readonly least: number; readonly width: number } {
-  const arm = arms.find(({ id }) => id === armId);
-  const cost = reward.costAttribute === null ? 0 : (arm?.attributes.get(reward.costAttribute) ?? 0);
-  return { least: reward.min + cost, width: reward.max - reward.min };
+function scaleOf(reward: RewardSpec, { attributes }: Arm): { readonly least: number; readonly width: number } {
+  const { costAttribute, min, max } = reward;
+  const cost = costAttribute === null ? 0 : (attributes.get(costAttribute) ?? 0);
+  return { least: min + cost, width: max - min };
 }
 
 function within(value: number, min: number, max: number, problem: () => string): number {

@@ -4,13 +4,14 @@
  */
 import type { ArmStatistics, PreparedPolicy, Statistics } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
-import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
+import type { Experiment, Forgetting } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import { N, PULLS, SUM_R, SUM_RR, type SumsLayout, sumsLayout } from '../sums/layout.ts';
+import { N, PULLS, SUM_R, SUM_RR, type SumsLayout } from '../sums/layout.ts';
+import { layoutSums } from './layout-sums.ts';
 import type { MergedSums } from './merge.ts';
-import { naturalSums } from './natural-sums.ts';
+import { keptLayout, naturalSums } from './natural-sums.ts';
 import { withPrior } from './prior.ts';
 import { HOLDOUT } from './sums.ts';
 
@@ -27,16 +28,18 @@ export interface BuiltParameters {
 
 /** @throws Corrupt when the sums cannot be what the learner keeps; keep serving the last good snapshot then. */
 export function buildParameters(experiment: Experiment, merged: MergedSums): BuiltParameters {
-  const layout = sumsLayout(contextDimension(experiment.context));
+  const layout = keptLayout(experiment);
   const sums = merged.total();
   const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
-  const weighed =
-    experiment.forgetting === null ? counted : weighedSums(experiment, experiment.forgetting, merged, layout);
+  const { forgetting } = experiment;
+  const weighed = forgetting === null ? counted : weighedSums(experiment, forgetting, merged, layout);
+  const known = withPrior(experiment, weighed, layout);
   const input: PolicyInput = {
-    layout,
     armIds: experiment.arms.map((arm) => arm.id),
     attributes: experiment.arms.map((arm) => arm.attributes),
-    sums: withPrior(experiment, weighed, layout),
+    ...(experiment.layout === null
+      ? { layout, sums: known }
+      : layoutSums(known, experiment.layout, experiment.context)),
   };
   const newest = merged.newestCohort();
   return {

@@ -3,6 +3,7 @@
  * A policy never draws, never floors and never filters; deciding/ does, in that order: score → probabilities → sample.
  */
 import type { ArmId } from '../events.ts';
+import type { Feature, Layout } from '../experiment.ts';
 import type { SumsLayout } from '../sums/layout.ts';
 
 export interface ParameterSpec {
@@ -22,6 +23,19 @@ export interface PolicyInput {
   readonly attributes: readonly ReadonlyMap<string, number>[];
   /** One vector an arm (layout.size cells), in natural units: rewards in [0, 1], features as encoded. */
   readonly sums: readonly Float64Array[];
+  /** Absent where arms are named one by one. */
+  readonly layouts?: LayoutInput;
+}
+
+/** What is learned of the arms of a layout, beside the sums: how often each was dealt to, and what it earned of, whom. */
+export interface LayoutInput {
+  readonly layout: Layout;
+  /** What crosses with features of the context refer to. */
+  readonly context: readonly Feature[];
+  /** By pattern, what its contexts encode as: length d each. */
+  readonly patterns: readonly Float64Array[];
+  /** One table an arm: n by pattern, then Σr by pattern. */
+  readonly counts: readonly Float64Array[];
 }
 
 /** What a snapshot carries for one policy: named blocks of numbers, indexed by arm in definition order. */
@@ -34,6 +48,10 @@ export interface Policy {
   readonly contextual: boolean;
   /** Whether every feature must be 0 or 1, which leaves out numbers. */
   readonly indicatorsOnly?: true;
+  /** Whether it learns from counts by pattern of the context, which only experiments with a layout keep. */
+  readonly layoutsOnly?: true;
+  /** Whether its probabilities are estimated by repeated draws. They are what is drawn from and logged all the same. */
+  readonly approximate?: true;
   readonly parameters: readonly ParameterSpec[];
 
   /**

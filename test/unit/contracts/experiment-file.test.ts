@@ -80,6 +80,7 @@ describe('an experiment file', () => {
           { id: 'A1', state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
           { id: 'A2', state: 'retired', sinceVersion: 1, attributes: new Map([['cost', 0]]) },
         ],
+        layout: null,
         policies: [
           {
             kind: 'beta-ts',
@@ -152,7 +153,7 @@ reward: { metric: ltv, fold: lst, min: 0, missing: { mode: impute } }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
-      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, slots, holdout, context, reward, attribution, cohort, forgetting, pendingExposure)',
+      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, layout, policy, policies, floor, fallback, slots, holdout, context, reward, attribution, cohort, forgetting, pendingExposure)',
       'e.yaml:1:1: id: missing, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:3:9: arms[0].id: 35, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:4:5: arms[0].atributes, unknown key, did you mean attributes? (allowed: id, state, attributes)',

@@ -57,6 +57,7 @@ export const experiment: Experiment = {
     { id: a1, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
     { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map() },
   ],
+  layout: null,
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,

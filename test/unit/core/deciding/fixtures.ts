@@ -16,6 +16,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     version: 3,
     state: 'active',
     arms: ['A', 'B', 'C', 'D'].map((id) => arm(id)),
+    layout: null,
     policies: ['beta-ts', 'ucb1', 'linucb'].map((kind) => ({
       kind,
       parameters: validateParameters(findPolicy(kind), new Map()),

@@ -32,11 +32,13 @@ const OBSERVED = [
   { arm: 'B', value: 18, features: [1, 0] },
 ];
 
-/** Every kind of policy that this experiment can have, but those that learn from propensities. */
+/** Every kind of policy that this experiment can have, but the one that learns from propensities. */
 function defined(changes: Partial<Experiment> = {}): Experiment {
   const contextual = (changes.context ?? []).length > 0;
   const policies = allPolicies()
-    .filter((policy) => (contextual || !policy.contextual) && policy.kind !== 'exp3')
+    .filter(
+      (policy) => (contextual || !policy.contextual) && policy.kind !== 'exp3' && policy.kind !== 'bayesian-logistic',
+    )
     .map((policy) => ({ kind: policy.kind, parameters: validateParameters(policy, new Map()) }));
   return experiment({ arms: ARMS, reward: REVENUE, policies, ...changes });
 }
