@@ -95,7 +95,7 @@ export class PublishRole {
   private async drain(publisher: Publisher): Promise<void> {
     try {
       await publisher.catchUp();
-      await publisher.publish();
+      await publisher.publish({ all: true });
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       // The next owner publishes it.

@@ -130,7 +130,7 @@ function sumsBar(): Bar {
     [
       () => {
         const decision = decisions[next++ % CONTEXTS]!;
-        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, before: null, after });
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, counted: null, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),

@@ -32,6 +32,7 @@ export const decision: Decision = {
   reason: 'bandit',
   policy: 'beta-ts',
   snapshotVersion: 2 ** 40,
+  pendingExposures: 3,
   features: [1, -0.5, 2 ** -16, -16],
   decidedAtMs: NOON_MS,
 };
@@ -56,6 +57,7 @@ export const experiment: Experiment = {
     { id: a1, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
     { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map() },
   ],
+  layout: null,
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,
@@ -79,6 +81,7 @@ export const experiment: Experiment = {
   attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
   cohortMs: 86_400_000,
   forgetting: { kind: 'half-life', spanMs: 604_800_000 },
+  pendingExposure: true,
   appliedAtMs: [NOON_MS],
 };
 
