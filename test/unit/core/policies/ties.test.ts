@@ -24,7 +24,10 @@ const SEEN: readonly Observation[] = Array.from({ length: 600 }, (_, i) => {
   return { arm, reward: BEST.includes(arm) ? Number(round % 3 > 0) : Number(round % 4 > 2), propensity: 0.2, context };
 });
 
-describe.each(allPolicies())('$kind', (policy) => {
+/** Layouts are never known alike: they share what is known of their parts. */
+const policies = allPolicies().filter(({ layoutsOnly }) => layoutsOnly === undefined);
+
+describe.each(policies)('$kind', (policy) => {
   const deal = (seen: readonly Observation[], eligible: readonly number[]) => {
     const dimension = policy.contextual ? CONTEXT.length : 0;
     const known = policy.contextual ? seen : seen.map(({ context: _, ...rest }) => rest);
@@ -52,5 +55,5 @@ describe.each(allPolicies())('$kind', (policy) => {
 });
 
 it('the greedy policies are policies', () => {
-  expect(allPolicies().map(({ kind }) => kind)).toEqual(expect.arrayContaining(GREEDY));
+  expect(policies.map(({ kind }) => kind)).toEqual(expect.arrayContaining(GREEDY));
 });
