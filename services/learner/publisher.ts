@@ -42,7 +42,7 @@ export interface PublisherOptions {
 }
 
 export interface PublisherObserver {
-  published(snapshot: ParametersSnapshot): void;
+  published(snapshot: ParametersSnapshot, timing: { readonly publishMs: number }): void;
   /** Its sums contradict themselves, or a policy cannot work with its definition: the last good snapshot stays. */
   refused(experimentId: ExperimentId, error: Corrupt | Invalid): void;
   /** Something older had been appended after something newer, or the newer removed: it is the last of its key again. */
@@ -151,6 +151,7 @@ export class Publisher {
 
   private async publishOne(experiment: Experiment): Promise<void> {
     const { id } = experiment;
+    const startedMs = this.options.nowMs();
     this.dirty.delete(id);
     const snapshot = this.build(experiment);
     if (snapshot === null) return;
@@ -162,7 +163,7 @@ export class Publisher {
         throw error;
       }
       this.overtaken.delete(id);
-      this.options.observer.published(snapshot);
+      this.options.observer.published(snapshot, { publishMs: this.options.nowMs() - startedMs });
     }
     this.last.set(id, { events: this.reportedOf(id).sums.eventCount, atMs: this.options.nowMs() });
   }
