@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -62,6 +62,27 @@ const storedGroup = avroType({
   name: 'StoredGroup',
   fields: [
     { name: 'timerBucket', type: ['null', 'long'] },
+    {
+      name: 'letIn',
+      type: {
+        type: 'record',
+        name: 'LetInByStream',
+        fields: [
+          {
+            name: 'decisions',
+            type: {
+              type: 'record',
+              name: 'LetIn',
+              fields: [
+                { name: 'span', type: 'long' },
+                { name: 'records', type: 'long' },
+              ],
+            },
+          },
+          { name: 'rewards', type: 'LetIn' },
+        ],
+      },
+    },
     {
       name: 'decisions',
       type: {
@@ -134,14 +155,15 @@ const storedGroup = avroType({
 });
 
 export function encodeGroup({ group, timerBucket }: StoredGroup): Buffer {
-  return storedGroup.toBuffer({ timerBucket, decisions: group.decisions, rewards: group.rewards });
+  const { letIn, decisions, rewards } = group;
+  return storedGroup.toBuffer({ timerBucket, letIn, decisions, rewards });
 }
 
 export function decodeGroup(unitId: UnitId, bytes: Buffer): StoredGroup {
-  const { timerBucket, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
+  const { timerBucket, letIn, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
     timerBucket: number | null;
   };
-  return { group: { unitId, decisions, rewards }, timerBucket };
+  return { group: { unitId, letIn, decisions, rewards }, timerBucket };
 }
 
 export function encodeHeader(header: StoreHeader): Buffer {

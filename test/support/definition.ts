@@ -2,7 +2,7 @@
  * What the sums must be, by definition: every reward of a unit held against every slot of every decision of it, and the
  * sums added up from nothing. Slow, and written apart from core/join on purpose.
  */
-import type { Slot } from '../../services/core/events.ts';
+import type { InputEvent, Slot } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
 import type { Outcome } from '../../services/core/join/worth.ts';
@@ -25,6 +25,18 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
     }
   }
   return sums;
+}
+
+/** What is learned from at all: the first so many events of a unit in each stretch of its stream. */
+export function notCrowded(events: readonly InputEvent[], { limits }: Rules): InputEvent[] {
+  const placeOf = (event: InputEvent) => {
+    const { unitId } = event.stream === 'decisions' ? event.decision : event.reward;
+    return JSON.stringify([event.stream, unitId, Math.floor(event.clockMs / limits.unitSpanMs)]);
+  };
+  return events.filter((event, at) => {
+    const before = events.slice(0, at).filter((other) => placeOf(other) === placeOf(event));
+    return before.length < limits.unitEventsMax;
+  });
 }
 
 /** Whose a reward is in one experiment. */
