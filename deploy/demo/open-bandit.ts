@@ -59,6 +59,7 @@ export function toDecision({ row, shownAtMs, item, propensity }: LoggedImpressio
     reason: 'bandit',
     policy: 'random',
     snapshotVersion: 0,
+    pendingExposures: 0,
     features: [],
     decidedAtMs: shownAtMs,
   };
@@ -130,7 +131,7 @@ export function learnedFrom(log: readonly LoggedImpression[], experiment: Experi
   const armIds = experiment.arms.map((arm) => arm.id);
   const attributes = experiment.arms.map((arm) => arm.attributes);
   const input: PolicyInput = { layout, armIds, attributes, sums };
-  const serving = policy.serve(policy.prepare(input, parameters), parameters);
+  const serving = policy.serve(policy.prepare(input, parameters), parameters, null);
   return flooredProbabilities(serving, new Float64Array(), [...sums.keys()], experiment.floor);
 }
 

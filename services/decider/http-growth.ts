@@ -16,13 +16,14 @@ const selectArm = z.strictObject({
   algorithm: z.string().nullish(),
   user_id: z.string(),
   context: context.nullish(),
+  slots: z.int().nullish(),
 });
 
 const updateReward = z.strictObject({
   exp_id: z.string(),
   algorithm: z.string().nullish(),
   user_id: z.string(),
-  /** Index or id. Says what the caller believes, if anything; the decision says what was dealt. */
+  /** Index or id. Where decisions have several slots, the arm whose reward it is; else the decision says what was dealt. */
   arm: z.union([z.int(), z.string()]).nullish(),
   reward: z.number(),
   /** Taken and not used: what was known at the decision was logged with it. */
@@ -45,25 +46,35 @@ export function growthRoutes(server: FastifyInstance, decider: Decider): void {
 
 function select(decider: Decider, body: unknown): object {
   const asked = parse(selectArm, body);
-  const dealt = decider.decide({
-    experimentId: asked.exp_id,
-    unitId: asked.user_id,
-    context: asked.context ?? new Map(),
-    algorithm: asked.algorithm ?? null,
-    eligibleArmIds: [],
-  });
-  const { decision, armIndex } = dealt.outcome;
+  const dealt = decider.decide(
+    {
+      experimentId: asked.exp_id,
+      unitId: asked.user_id,
+      context: asked.context ?? new Map(),
+      algorithm: asked.algorithm ?? null,
+      eligibleArmIds: [],
+      slots: asked.slots ?? 1,
+    },
+    { withScores: true },
+  );
+  const { decision } = dealt.outcome;
   const { armCounts, armValues } = statisticsOf(dealt.served, decision.policy);
-  const { armId, propensity } = decision.slots[0]!;
+  const slots = decision.slots.map(({ armId, propensity }, at) => ({
+    arm: dealt.outcome.slots[at]!.armIndex,
+    strategy_id: armId,
+    propensity,
+  }));
+  const [first] = slots;
   return {
     status: 'success',
     exp_id: decision.experimentId,
     user_id: decision.unitId,
-    selected_arm: armIndex,
-    strategy_id: armId,
+    selected_arm: first!.arm,
+    strategy_id: first!.strategy_id,
     decision_id: decision.decisionId,
-    propensity,
-    debug: { scores: decider.scores(dealt), counts: armCounts, values: armValues },
+    propensity: first!.propensity,
+    slots,
+    debug: { scores: dealt.scores, counts: armCounts, values: armValues },
   };
 }
 
@@ -81,7 +92,8 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     occurredAtMs: null,
     decisionId: told.decision_id ?? null,
     experimentId: experiment.id,
-    armId: null,
+    // Of several arms the caller must say which one it is; of a single one, the decision knows better.
+    armId: armIndex === null || experiment.slots === 1 ? null : experiment.arms[armIndex]!.id,
   });
   return {
     status: 'success',
@@ -112,5 +124,6 @@ function statsBody(stats: ExperimentStatistics): object {
     best_arm: stats.bestArm,
     arm_counts: stats.armCounts,
     arm_values: stats.armValues,
+    holdout: stats.holdout && { held_out: stats.holdout.heldOut, others: stats.holdout.others },
   };
 }

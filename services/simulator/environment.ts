@@ -4,7 +4,7 @@
  * Not here: when rewards become known (delays.ts) and what deals the arms (policies.ts, core).
  */
 import type { ContextValue } from '../core/context.ts';
-import type { Feature } from '../core/experiment.ts';
+import type { Feature, Layout } from '../core/experiment.ts';
 import type { Random } from '../core/random.ts';
 
 export interface SimulatedUnit {
@@ -15,12 +15,16 @@ export interface SimulatedUnit {
 export interface Environment {
   /** In the order of the experiment's definition; may grow, never shrinks. */
   readonly armIds: readonly string[];
+  /** Where the arms are those of a layout, all of them and for nothing; `null` where they are named one by one. */
+  readonly layout: Layout | null;
   /** By arm, in the reward's own unit: what dealing it costs. */
   readonly costs: readonly number[];
   /** Indices of arms that cannot be dealt now. */
   readonly retired: ReadonlySet<number>;
   /** Raised whenever `armIds` or `retired` have changed. */
   readonly armsRevision: number;
+  /** How many different arms each unit is dealt; each brings a reward of its own. */
+  readonly slots: number;
   /** What the experiment declares of the context; empty without. */
   readonly features: readonly Feature[];
   /** Range that the experiment declares for a reward less the arm's cost. */
@@ -37,11 +41,13 @@ export interface Environment {
   observe(unit: SimulatedUnit, armIndex: number, random: Random): number;
 }
 
-/** What worlds have that know no context, no costs and no coming and going of arms. */
+/** What worlds have that know no context, no costs, no coming and going of arms, and deal one arm at a time. */
 export const PLAIN = {
   retired: new Set<number>(),
   armsRevision: 0,
+  slots: 1,
   features: [] as readonly Feature[],
+  layout: null,
   benchmark: 'best-of-step',
   costOfUnit: null,
 } as const;

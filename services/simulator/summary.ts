@@ -18,21 +18,23 @@ export interface RunSummary {
   readonly regret: number;
   /** Regret as a share of the oracle's total. */
   readonly regretRate: number;
-  /** Share of steps at which the dealt arm was as good as the best. */
+  /** Share of steps at which the dealt arms were as good as the best. */
   readonly bestArmShare: number;
   /** What a unit brings more than with always the first arm, per unit of its cost; `null` where units cost nothing. */
   readonly returnOnInvestment: number | null;
   readonly arms: ArmShares;
   readonly segments: ReadonlyMap<string, ArmShares>;
   readonly curves: Curves;
+  /** `null` where there are too many arms to tell apart. */
+  readonly armCurves: ArmCurves | null;
   readonly counts: Readonly<Counts>;
 }
 
 export interface ArmShares {
   readonly units: number;
-  /** By arm, share of the units dealt it; … */
+  /** By arm, share of the slots that it was dealt in; … */
   readonly dealt: readonly number[];
-  /** … and of those it is best for. */
+  /** … and of those that it is best for. */
   readonly best: readonly number[];
 }
 
@@ -42,10 +44,19 @@ export type CurveName = (typeof CURVES)[number];
 /** One entry for each of `checkpoints(users)`. Moving figures are over the last MOVING_STEPS steps. */
 export type Curves = Readonly<Record<CurveName, Float64Array>>;
 
+/** By arm, one entry for each of `checkpoints(users)`: shares of the slots of the last MOVING_STEPS steps. */
+export interface ArmCurves {
+  readonly dealt: readonly Float64Array[];
+  /** Of the slots that the arm was best for. */
+  readonly best: readonly Float64Array[];
+}
+
 export const MOVING_STEPS = 200;
+/** More do not fit a line of a table, nor a chart. */
+export const ARMS_SHOWN_MAX = 10;
 
 export function summarize(run: Run): RunSummary {
-  const users = run.dealt.length;
+  const users = run.expected.length;
   const total = sum(run.expected);
   const oracle = sum(run.expectedBest);
   const gained = (total - sum(run.expectedFirst)) / users;
@@ -62,6 +73,10 @@ export function summarize(run: Run): RunSummary {
     arms: armShares(run, () => true),
     segments: segmentShares(run),
     curves: curves(run),
+    armCurves:
+      run.armIds.length > ARMS_SHOWN_MAX
+        ? null
+        : { dealt: movingShares(run, run.dealt), best: movingShares(run, run.best) },
     counts: run.counts,
   };
 }
@@ -78,14 +93,14 @@ export function checkpoints(users: number): readonly number[] {
 }
 
 function curves(run: Run): Curves {
-  const points = checkpoints(run.dealt.length);
+  const points = checkpoints(run.expected.length);
   const made = Object.fromEntries(CURVES.map((name) => [name, new Float64Array(points.length)])) as Curves;
   let reward = 0;
   let regret = 0;
   let movingReward = 0;
   let movingBest = 0;
   let at = 0;
-  for (let step = 0; step < run.dealt.length; step++) {
+  for (let step = 0; step < run.expected.length; step++) {
     reward += run.observed[step]!;
     regret += run.expectedBest[step]! - run.expected[step]!;
     movingReward += run.observed[step]!;
@@ -106,6 +121,24 @@ function curves(run: Run): Curves {
   return made;
 }
 
+/** @param arms by slot of each step. */
+function movingShares({ armIds, slots, expected }: Run, arms: Int32Array): Float64Array[] {
+  const points = checkpoints(expected.length);
+  const shares = armIds.map(() => new Float64Array(points.length));
+  const counts = armIds.map(() => 0);
+  let cell = 0;
+  for (const [at, point] of points.entries()) {
+    for (; cell < point * slots; cell++) {
+      counts[arms[cell]!]! += 1;
+      const left = cell - MOVING_STEPS * slots;
+      if (left >= 0) counts[arms[left]!]! -= 1;
+    }
+    const width = Math.min(point, MOVING_STEPS) * slots;
+    for (const [arm, count] of counts.entries()) shares[arm]![at] = count / width;
+  }
+  return shares;
+}
+
 /** @returns 1 or 0. Arms that tie are equally best. */
 function isBest(run: Run, step: number): number {
   return Number(run.expected[step]! >= run.expectedBest[step]!);
@@ -120,13 +153,16 @@ function armShares(run: Run, includes: (step: number) => boolean): ArmShares {
   const dealt = run.armIds.map(() => 0);
   const best = run.armIds.map(() => 0);
   let units = 0;
-  for (let step = 0; step < run.dealt.length; step++) {
+  for (let step = 0; step < run.expected.length; step++) {
     if (!includes(step)) continue;
     units += 1;
-    dealt[run.dealt[step]!]! += 1;
-    best[run.best[step]!]! += 1;
+    for (let cell = step * run.slots; cell < (step + 1) * run.slots; cell++) {
+      dealt[run.dealt[cell]!]! += 1;
+      best[run.best[cell]!]! += 1;
+    }
   }
-  return { units, dealt: dealt.map((count) => count / units), best: best.map((count) => count / units) };
+  const share = (count: number): number => count / (units * run.slots);
+  return { units, dealt: dealt.map(share), best: best.map(share) };
 }
 
 function sum(values: Float64Array): number {

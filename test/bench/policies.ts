@@ -31,7 +31,7 @@ function upperBoundsBar(): Bar {
   const input = contextualInput();
   const parameters = validateParameters(linUcb, new Map());
   const state = linUcb.prepare(input, parameters);
-  const policy = linUcb.serve(state, parameters);
+  const policy = linUcb.serve(state, parameters, null);
   const theta = state.get('theta')!;
   const inverse = state.get('inverse')!;
   const contexts = randomContexts(CONTEXTS);
@@ -116,6 +116,7 @@ function decisionBar(): Bar {
     clockMs: 0,
     offsets: [],
     arms: input.armIds.map((armId) => ({ armId, pulls: 0, n: 0, sumR: 0, sumRR: 0 })),
+    holdout: null,
     policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare(input, parameters) }],
   });
   const stamp = { decisionId: 'd' as DecisionId, decidedAtMs: 0 };
@@ -124,10 +125,11 @@ function decisionBar(): Bar {
     context: new Map(),
     algorithm: null,
     eligibleArmIds: null,
+    slots: 1,
   }));
   let next = 0;
   const [decided, empty] = timesOf(
-    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).armIndex, () => 0],
+    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).slots[0]!.armIndex, () => 0],
     { rounds: 201, calls: 1_000 },
   );
   const above = median(decided!.map((time, round) => time - empty![round]!)) / 1_000;
@@ -141,6 +143,7 @@ function sumsBar(): Bar {
     decisionId: `d${i}` as DecisionId,
     experimentId: 'coupon' as ExperimentId,
     slots: [{ armId: 'A' as ArmId, propensity: 0.25 }],
+    heldOut: false,
     features: Array.from({ length: DIMENSION }, () => Math.round((random.next() - 0.5) * 2 ** 20)),
     decidedAtMs: 0,
     clockMs: 0,
@@ -154,7 +157,7 @@ function sumsBar(): Bar {
     [
       () => {
         const decision = decisions[next++ % CONTEXTS]!;
-        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, before: null, after });
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, counted: null, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),
@@ -204,7 +207,7 @@ const ALL = Array.from({ length: CONTEXTUAL_ARMS }, (_, arm) => arm);
 
 function served(policy: Policy, input: PolicyInput): ServingPolicy {
   const parameters = validateParameters(policy, new Map());
-  return policy.serve(policy.prepare(input, parameters), parameters);
+  return policy.serve(policy.prepare(input, parameters), parameters, null);
 }
 
 function contextualInput(): PolicyInput {

@@ -17,6 +17,8 @@ export interface DecideOptions {
   readonly user: string;
   readonly context?: readonly string[];
   readonly algorithm?: string;
+  /** How many arms to deal. */
+  readonly slots?: number;
 }
 
 export interface RewardOptions {
@@ -31,12 +33,12 @@ export interface RewardOptions {
 const perArm = z.array(z.number().nullable());
 
 const decided = z.looseObject({
-  selected_arm: z.number(),
-  strategy_id: z.string(),
   decision_id: z.string(),
-  propensity: z.number(),
+  slots: z.array(z.looseObject({ arm: z.number(), strategy_id: z.string(), propensity: z.number() })),
   debug: z.looseObject({ scores: perArm, counts: perArm, values: perArm }).partial().optional(),
 });
+
+const group = z.object({ pulls: z.number(), counted: z.number(), value: z.number().nullable() });
 
 const statistics = z.looseObject({
   exp_id: z.string(),
@@ -45,21 +47,25 @@ const statistics = z.looseObject({
   best_arm: z.number().nullable(),
   arm_counts: perArm,
   arm_values: perArm,
+  holdout: z.object({ held_out: group, others: group }).nullable(),
 });
 
 /** @throws Invalid when it refuses; Unavailable when it does not answer. */
 export async function decide(decider: DeciderAddress, experiment: string, options: DecideOptions): Promise<Answer> {
-  const { user, context = [], algorithm } = options;
+  const { user, context = [], algorithm, slots } = options;
   const data = await ask(decider, 'select_arm', {
     exp_id: experiment,
     user_id: user,
     context: parseContext(context),
     ...(algorithm === undefined ? {} : { algorithm }),
+    ...(slots === undefined ? {} : { slots }),
   });
-  const { strategy_id, selected_arm, decision_id, propensity, debug } = read(decided, data, 'select_arm');
+  const { decision_id, slots: dealt, debug } = read(decided, data, 'select_arm');
   const rows: Cell[][] = [
-    ['arm', `${strategy_id} (index ${selected_arm})`],
-    ['propensity', String(propensity)],
+    ...dealt.flatMap(({ arm, strategy_id, propensity }): Cell[][] => [
+      ['arm', `${strategy_id} (index ${arm})`],
+      ['propensity', String(propensity)],
+    ]),
     ['decision', decision_id],
   ];
   const arms =
@@ -102,9 +108,24 @@ export async function stats(
     ]);
     return { data, text: renderTable(['experiment', 'algorithm', 'pulls', 'best arm'], rows) };
   }
-  const { exp_id, algorithm: used, total_pulls, best_arm, arm_counts, arm_values } = read(statistics, data, 'stats');
+  const answer = read(statistics, data, 'stats');
+  const { exp_id, algorithm: used, total_pulls, best_arm, arm_counts, arm_values, holdout } = answer;
   const title = `${exp_id} by ${used}: ${total_pulls} pulls, best arm ${best_arm ?? 'none yet'}`;
-  return { data, text: `${title}\n${armsTable({ pulls: arm_counts, value: arm_values })}` };
+  const tables = [
+    armsTable({ pulls: arm_counts, value: arm_values }),
+    ...(holdout === null ? [] : [holdoutTable(holdout)]),
+  ];
+  return { data, text: [title, ...tables].join('\n') };
+}
+
+function holdoutTable({ held_out, others }: NonNullable<z.output<typeof statistics>['holdout']>): string {
+  const row = (name: string, { pulls, counted, value }: z.output<typeof group>): Cell[] => [
+    name,
+    pulls,
+    counted,
+    shown(value),
+  ];
+  return renderTable(['units', 'pulls', 'counted', 'value'], [row('held out', held_out), row('all others', others)]);
 }
 
 /**

@@ -26,9 +26,11 @@ export const MEAN_MAX = 0.95;
 
 export class Arms implements Environment {
   readonly retired = PLAIN.retired;
+  readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange: { readonly min: number; readonly max: number };
   readonly armIds: readonly string[];

@@ -12,8 +12,10 @@ const RETIREMENT = 0.001;
 const RATE = { alpha: 4, beta: 4 };
 
 export class ChangingPool implements Environment {
+  readonly slots = PLAIN.slots;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange = { min: 0, max: 1 };
   readonly armIds: string[] = [];

@@ -9,19 +9,22 @@ import { gramStart, N, PULLS, SUM_R, SUM_RR, sumsLayout } from '../../../../serv
 
 const DAY_MS = 86_400_000;
 
-/** Four active arms A to D, D the fallback; three policies, Beta TS the default; two features; floor .04. */
+/** Four active arms A to D, D the fallback; up to three slots; three policies, Beta TS the default; two features; floor .04. */
 export function experiment(changes: Partial<Experiment> = {}): Experiment {
   return {
     id: 'coupon' as ExperimentId,
     version: 3,
     state: 'active',
     arms: ['A', 'B', 'C', 'D'].map((id) => arm(id)),
+    layout: null,
     policies: ['beta-ts', 'ucb1', 'linucb'].map((kind) => ({
       kind,
       parameters: validateParameters(findPolicy(kind), new Map()),
     })),
     floor: 0.04,
     fallbackArmId: 'D' as ArmId,
+    slots: 3,
+    holdout: null,
     context: [
       { kind: 'number', name: 'age', mean: 40, scale: 10 },
       { kind: 'boolean', name: 'returning' },
@@ -37,6 +40,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     attribution: { model: 'last-touch', windowMs: DAY_MS },
     cohortMs: DAY_MS,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0, 1, 2],
     ...changes,
   };
@@ -57,6 +61,7 @@ export function snapshot(of: Experiment, version = 17): ParametersSnapshot {
     clockMs: 1_000,
     offsets: [{ partition: 0, decisions: 10, rewards: 7 }],
     arms: input.armIds.map((armId, i) => ({ armId, pulls: 20, n: 20, sumR: 4 + 2 * i, sumRR: 4 + 2 * i })),
+    holdout: null,
     policies: of.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,
@@ -89,7 +94,7 @@ export function request(changes: Partial<DecideRequest> & { readonly unit?: stri
     ['age', 33],
     ['returning', true],
   ]);
-  return { unitId: unit as UnitId, context, algorithm: null, eligibleArmIds: null, ...rest };
+  return { unitId: unit as UnitId, context, algorithm: null, eligibleArmIds: null, slots: 1, ...rest };
 }
 
 export const STAMP: DecisionStamp = { decisionId: 'decision-1' as DecisionId, decidedAtMs: 1_700_000_000_000 };
