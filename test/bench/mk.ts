@@ -1,0 +1,10 @@
+import { KafkaLog } from '../../services/platform/kafka/log.ts';
+import { createLogger } from '../../services/platform/logging.ts';
+import { ensureStack } from '../../deploy/local/ensure.ts';
+import { prepareOutputs } from './learner/inputs.ts';
+import { topicNames } from '../../services/contracts/keys.ts';
+const stack = await ensureStack({});
+const log = new KafkaLog({ brokers: stack.addresses.kafka.split(','), clientId: 'bench', logger: createLogger({ name: 'bench', level: 'error' }), ssl: false } as any);
+await prepareOutputs({ log, registry: { url: stack.addresses.registry, auth: null, timeoutMs: 10_000, triesMax: 5 } }, topicNames(process.env.CROUPIER_TOPIC_PREFIX!, process.env.CROUPIER_NAMESPACE!));
+console.log(await log.admin.offsets(process.env.CROUPIER_TOPIC_PREFIX! + 'decisions'), await log.admin.offsets(process.env.CROUPIER_TOPIC_PREFIX! + 'rewards'));
+await log.close();
