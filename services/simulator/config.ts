@@ -1,7 +1,7 @@
 /** The simulator's options. */
 import { defineConfig, integer, list, number, text, type Values } from '../platform/config.ts';
 import { ENVIRONMENTS } from './environments/catalogue.ts';
-import { STEPS_MAX } from './learner.ts';
+import { STEPS_MAX } from './time.ts';
 
 const OPTIONS = {
   env: {
@@ -16,7 +16,7 @@ const OPTIONS = {
     type: list(),
     default: 'linucb,linear-ts,beta-ts,ucb1,epsilon-greedy:epsilon=.3,random,always-first',
     unit: 'kinds',
-    doc: 'Policies with their parameters as kind:name=number:name=number; random and always-first are yardsticks',
+    doc: 'Policies with their parameters as kind:name=number:name=number, half-life=STEPS or window=STEPS among them to forget; random and always-first are yardsticks',
   },
   seeds: {
     env: 'CROUPIER_SIMULATE_SEEDS',

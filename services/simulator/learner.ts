@@ -15,14 +15,11 @@ import { type Change, handleDecision, handleReward, PartitionState, type Rules }
 import { buildParameters } from '../core/learning/snapshot.ts';
 import { allPolicies } from '../core/policies/registry.ts';
 import type { Environment, SimulatedUnit } from './environment.ts';
-import type { SimulatedPolicy } from './policies.ts';
+import type { SimulatedForgetting, SimulatedPolicy } from './policies.ts';
+import { EVER_MS, STEP_MS } from './time.ts';
 
-/** One step of the simulation on everybody's clock. */
-const STEP_MS = 1_000;
-/** Longer than any run, so that no reward comes too late and all sums stand in one cohort. */
-const EVER = '400d';
-const EVER_MS = 400 * 86_400_000;
-export const STEPS_MAX = EVER_MS / STEP_MS;
+/** How finely what is forgotten is cut: cohorts in the half-life or the window. */
+const COHORTS_A_SPAN = 10;
 const METRIC = 'reward';
 const COST = 'cost';
 
@@ -35,6 +32,7 @@ export interface LearnerOptions {
 export class SimulatedLearner {
   private readonly policy: SimulatedPolicy;
   private readonly state = new PartitionState();
+  private readonly merged = new MergedSums();
   private readonly groups = new Map<UnitId, Group>();
   private experiment: Experiment;
   private armsRevision: number;
@@ -126,9 +124,10 @@ export class SimulatedLearner {
       const snapshot = { version, digest: '', clockMs: 0, armCount: experiment.arms.length };
       return { experiment, snapshot, policies: new Map([[policy.spec.kind, policy.yardstick]]) };
     }
-    const merged = new MergedSums();
-    for (const { cohort, sums } of this.state.sums.entries()) merged.replace(0, cohort, sums);
-    const { clockMs, arms, policies } = buildParameters(experiment, merged);
+    for (const { cohort, sums } of this.state.sums.takeChanged()) {
+      this.merged.replace(0, cohort, new Map([...sums].map(([armId, vector]) => [armId, vector.copy()])));
+    }
+    const { clockMs, arms, policies } = buildParameters(experiment, this.merged);
     return serve(experiment, {
       experimentId: experiment.id,
       experimentVersion: experiment.version,
@@ -144,7 +143,7 @@ export class SimulatedLearner {
 }
 
 /** By the way that every definition takes, so that what a file leaves out has its default here too. */
-function define(world: Environment, seed: number, policy: SimulatedPolicy): Experiment {
+function define(world: Environment, seed: number, { spec, forgetting }: SimulatedPolicy): Experiment {
   const file = {
     id: `simulation-${seed}`,
     arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
@@ -152,11 +151,24 @@ function define(world: Environment, seed: number, policy: SimulatedPolicy): Expe
     floor: 0,
     context: world.features,
     reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
-    attribution: { window: EVER },
-    cohort: EVER,
+    attribution: { window: `${EVER_MS}ms` },
+    cohort: `${cohortMs(forgetting)}ms`,
+    forgetting: fileForgetting(forgetting),
   };
   const [experiment] = parseExperimentFile('simulation', JSON.stringify(file), allPolicies());
-  return { ...experiment!, policies: [policy.spec], appliedAtMs: [0] };
+  return { ...experiment!, policies: [spec], appliedAtMs: [0] };
+}
+
+/** Of decision time; one cohort for ever where nothing is forgotten. */
+function cohortMs(forgetting: SimulatedForgetting | null): number {
+  if (forgetting === null) return EVER_MS;
+  return Math.ceil(forgetting.spanSteps / COHORTS_A_SPAN) * STEP_MS;
+}
+
+function fileForgetting(forgetting: SimulatedForgetting | null): object | null {
+  if (forgetting === null) return null;
+  const span = `${forgetting.spanSteps * STEP_MS}ms`;
+  return forgetting.kind === 'half-life' ? { halfLife: span } : { window: span };
 }
 
 function rulesOf(experiment: Experiment): Rules {

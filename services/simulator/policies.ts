@@ -5,14 +5,22 @@ import { Invalid } from '../core/errors.ts';
 import type { PolicySpec } from '../core/experiment.ts';
 import type { ServingPolicy } from '../core/policies/policy.ts';
 import { allPolicies, findPolicy, validateParameters } from '../core/policies/registry.ts';
+import { STEPS_MAX } from './time.ts';
 
 export interface SimulatedPolicy {
   /** As it was asked for. */
   readonly label: string;
   /** Of a yardstick the parameters are empty. */
   readonly spec: PolicySpec;
+  /** `null` for a policy that counts all it has learned alike. */
+  readonly forgetting: SimulatedForgetting | null;
   /** What serves for a yardstick, from the first step to the last; `null` for a policy that learns. */
   readonly yardstick: ServingPolicy | null;
+}
+
+export interface SimulatedForgetting {
+  readonly kind: 'half-life' | 'window';
+  readonly spanSteps: number;
 }
 
 const YARDSTICKS: ReadonlyMap<string, ServingPolicy> = new Map([
@@ -21,7 +29,8 @@ const YARDSTICKS: ReadonlyMap<string, ServingPolicy> = new Map([
 ]);
 
 /**
- * @param text a kind and parameters, such as `epsilon-greedy:epsilon=.3` or `linucb:alpha=.5:lambda=2`.
+ * @param text a kind and parameters, such as `epsilon-greedy:epsilon=.3` or `linucb:alpha=.5:lambda=2`; of any policy that
+ *   learns also `half-life` or `window`, in steps, by which it forgets: `ucb1:half-life=500`.
  * @throws Invalid naming what is unknown or out of range, and what is allowed.
  */
 export function parsePolicy(text: string): SimulatedPolicy {
@@ -30,13 +39,29 @@ export function parsePolicy(text: string): SimulatedPolicy {
   const yardstick = YARDSTICKS.get(kind);
   if (yardstick !== undefined) {
     if (given.size > 0) throw new Invalid('policy-parameter', `${text}: ${kind} takes no parameters`);
-    return { label: text, spec: { kind, parameters: given }, yardstick };
+    return { label: text, spec: { kind, parameters: given }, forgetting: null, yardstick };
   }
   if (!allPolicies().some((policy) => policy.kind === kind)) {
     const known = [...YARDSTICKS.keys(), ...allPolicies().map((policy) => policy.kind)].join(', ');
     throw new Invalid('policy-unknown', `policy ${kind} is unknown, allowed are ${known}`);
   }
-  return { label: text, spec: { kind, parameters: validateParameters(findPolicy(kind), given) }, yardstick: null };
+  const forgetting = takeForgetting(text, given);
+  const spec = { kind, parameters: validateParameters(findPolicy(kind), given) };
+  return { label: text, spec, forgetting, yardstick: null };
+}
+
+/** @param given loses what is taken. */
+function takeForgetting(text: string, given: Map<string, number>): SimulatedForgetting | null {
+  const [first, second] = (['half-life', 'window'] as const).filter((kind) => given.has(kind));
+  if (first === undefined) return null;
+  if (second !== undefined) throw new Invalid('policy-parameter', `${text}: ${first} and ${second}, allowed is one`);
+  const spanSteps = given.get(first)!;
+  given.delete(first);
+  if (Number.isInteger(spanSteps) && spanSteps >= 1 && spanSteps <= STEPS_MAX) return { kind: first, spanSteps };
+  throw new Invalid(
+    'policy-parameter',
+    `${text}: ${first} is ${spanSteps}, allowed whole steps from 1 to ${STEPS_MAX}`,
+  );
 }
 
 function parseSetting(text: string, setting: string): [string, number] {

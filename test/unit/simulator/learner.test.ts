@@ -46,3 +46,21 @@ test('arms that went are no longer eligible, arms that came are', () => {
   learner.publish(1);
   expect(learner.decide(UNIT(1), 1).eligible).toEqual([2, 3, 4, 5, 6, 7]);
 });
+
+test('what is older than its window is forgotten', () => {
+  const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: parsePolicy('epsilon-greedy:epsilon=0:window=100') });
+  const learn = (step: number, value: number) => {
+    const { decision, armIndex } = learner.decide(UNIT(step), step);
+    learner.reward(decision, { revision: 0, value, isLast: true }, step);
+    learner.publish(step + 1);
+    return armIndex;
+  };
+  const probabilities = (step: number) => [...learner.decide(UNIT(step), step).probabilities];
+  const won = learn(0, 1);
+  learn(95, 0);
+  expect(probabilities(96)[won]).toBe(1);
+  // The first decision's cohort of ten steps is a hundred steps older than this one's.
+  learn(100, 0);
+  expect(probabilities(101)).toEqual([0.5, 0.5]);
+});
