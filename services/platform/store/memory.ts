@@ -1,43 +1,66 @@
 /**
  * The store in memory, for tests, replays and the simulator: the same contract, gone with the process.
  */
-import { compareKeys, type Store, type StoreCommit } from './port.ts';
+import type { Store } from './port.ts';
+
+interface Kept {
+  readonly value: Buffer;
+  readonly due: number;
+}
 
 export class MemoryStore implements Store {
-  private readonly entries = new Map<string, Buffer>();
-  /** The keys in order, as of the last range; those that went since are still in it. */
-  private ordered: string[] = [];
-  /** Keys that came since. */
-  private added: string[] = [];
+  private readonly units = new Map<string, Kept>();
+  private readonly byDue = new Map<number, Set<string>>();
+  private readonly named = new Map<string, Buffer>();
 
-  async getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
-    return keys.map((key) => this.entries.get(key));
+  get(unit: string): Buffer | undefined {
+    return this.units.get(unit)?.value;
   }
 
-  async range(from: string, to: string, limit: number): Promise<[string, Buffer][]> {
-    this.order();
-    const found: [string, Buffer][] = [];
-    for (let i = firstFrom(this.ordered, from); i < this.ordered.length && found.length < limit; i++) {
-      const key = this.ordered[i]!;
-      if (compareKeys(key, to) >= 0) break;
-      const value = this.entries.get(key);
-      if (value !== undefined) found.push([key, value]);
+  put(unit: string, value: Uint8Array, due: number): void {
+    this.forgetDue(unit);
+    this.units.set(unit, { value: Buffer.from(value), due });
+    const units = this.byDue.get(due);
+    if (units === undefined) this.byDue.set(due, new Set([unit]));
+    else units.add(unit);
+  }
+
+  delete(unit: string): void {
+    this.forgetDue(unit);
+    this.units.delete(unit);
+  }
+
+  takeDue(upTo: number, limit: number): string[] {
+    const taken: string[] = [];
+    for (const [due, units] of this.byDue) {
+      if (due > upTo) continue;
+      for (const unit of units) {
+        if (taken.length === limit) return taken;
+        taken.push(unit);
+        this.forgetDue(unit);
+      }
     }
-    return found;
+    return taken;
   }
 
-  async commit({ puts, deletes }: StoreCommit): Promise<void> {
-    for (const [key, value] of puts) {
-      if (!this.entries.has(key)) this.added.push(key);
-      this.entries.set(key, value);
-    }
-    for (const key of deletes) this.entries.delete(key);
+  getNamed(name: string): Buffer | undefined {
+    return this.named.get(name);
   }
+
+  putNamed(name: string, value: Uint8Array): void {
+    this.named.set(name, Buffer.from(value));
+  }
+
+  names(): string[] {
+    return [...this.named.keys()];
+  }
+
+  async commit(): Promise<void> {}
 
   async clear(): Promise<void> {
-    this.entries.clear();
-    this.ordered = [];
-    this.added = [];
+    this.units.clear();
+    this.byDue.clear();
+    this.named.clear();
   }
 
   async close(): Promise<void> {}
@@ -46,24 +69,11 @@ export class MemoryStore implements Store {
     await this.clear();
   }
 
-  /** Sorting what is mostly sorted takes one pass. A key that went and came again is there twice. */
-  private order(): void {
-    if (this.added.length === 0) return;
-    this.ordered = [...this.ordered, ...this.added]
-      .filter((key) => this.entries.has(key))
-      .sort(compareKeys)
-      .filter((key, index, keys) => key !== keys[index - 1]);
-    this.added = [];
+  private forgetDue(unit: string): void {
+    const due = this.units.get(unit)?.due;
+    if (due === undefined) return;
+    const units = this.byDue.get(due);
+    units?.delete(unit);
+    if (units?.size === 0) this.byDue.delete(due);
   }
-}
-
-/** @returns the index of the first key at or after `from`. */
-function firstFrom(ordered: readonly string[], from: string): number {
-  let [low, high] = [0, ordered.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareKeys(ordered[middle]!, from) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
