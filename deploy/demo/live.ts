@@ -149,6 +149,7 @@ class Play {
         occurredAtMs: Math.floor(dealt.decidedAtMs + day * DAY_MS),
         decisionId: revision % 2 === 0 ? (dealt.decisionId as DecisionId) : null,
         experimentId: null,
+        armId: null,
       },
     });
     const reports = ltvReports(ltv, random).map(({ revision, day, value }) => reward(revision, day, value));

@@ -3,7 +3,8 @@ import type { RecordKind } from './keys.ts';
 
 /** Length of a name or id, in UTF-16 code units. */
 export const TEXT_LENGTH_MAX = 200;
-export const SLOTS_MAX = 1_000;
+/** Arms that one decision may deal. */
+export const SLOTS_MAX = 20;
 export const FEATURES_MAX = 4_096;
 export const ARMS_MAX = 10_000;
 /** Length of an encoded context that an experiment may declare. */

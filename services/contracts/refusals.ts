@@ -15,7 +15,7 @@ export const REFUSALS = {
   'number-range': 'A number is NaN, infinite or outside its limits.',
   'propensity-range': 'A propensity is not above 0 and at most 1.',
   'feature-range': 'A feature is not a number from -16 to 16, or there are more than 4,096.',
-  'slots-range': 'A decision has no slot, or more than 1,000.',
+  'slots-range': 'A decision has no slot, or more than 20.',
   'unknown-reason': 'The decision was dealt for a reason that this version does not know.',
   contradictory:
     'Parts of the record contradict each other: a name twice, lengths that differ, sums not in normal form.',

@@ -1,5 +1,5 @@
 /** Rewards between their core type and their Avro record; both directions check. */
-import type { DecisionId, ExperimentId, Reward, RewardId, UnitId } from '../core/events.ts';
+import type { ArmId, DecisionId, ExperimentId, Reward, RewardId, UnitId } from '../core/events.ts';
 import { finite, text, timeMs, whole } from './checks.ts';
 
 export interface RewardRecord {
@@ -11,6 +11,7 @@ export interface RewardRecord {
   readonly occurredAtMs: number;
   readonly decisionId: string | null;
   readonly experimentId: string | null;
+  readonly armId: string | null;
 }
 
 export function toReward(reward: Reward): RewardRecord {
@@ -27,5 +28,6 @@ export function fromReward(raw: RewardRecord): Reward {
     occurredAtMs: timeMs('occurredAtMs', raw.occurredAtMs),
     decisionId: raw.decisionId === null ? null : (text('decisionId', raw.decisionId) as DecisionId),
     experimentId: raw.experimentId === null ? null : (text('experimentId', raw.experimentId) as ExperimentId),
+    armId: raw.armId === null ? null : (text('armId', raw.armId) as ArmId),
   };
 }

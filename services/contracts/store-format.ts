@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -73,8 +73,20 @@ const storedGroup = avroType({
             { name: 'seq', type: 'long' },
             { name: 'decisionId', type: 'string' },
             { name: 'experimentId', type: 'string' },
-            { name: 'armId', type: 'string' },
-            { name: 'propensity', type: 'double' },
+            {
+              name: 'slots',
+              type: {
+                type: 'array',
+                items: {
+                  type: 'record',
+                  name: 'Slot',
+                  fields: [
+                    { name: 'armId', type: 'string' },
+                    { name: 'propensity', type: 'double' },
+                  ],
+                },
+              },
+            },
             { name: 'features', type: { type: 'array', items: 'int' } },
             { name: 'decidedAtMs', type: 'long' },
             { name: 'clockMs', type: 'long' },
@@ -95,6 +107,7 @@ const storedGroup = avroType({
             { name: 'occurredAtMs', type: 'long' },
             { name: 'decisionId', type: optionalString },
             { name: 'experimentId', type: optionalString },
+            { name: 'armId', type: optionalString },
             {
               name: 'records',
               type: {

@@ -31,7 +31,7 @@ export interface Decision {
   /** Version of the definition that the decider held; from 1. */
   readonly experimentVersion: number;
   readonly unitId: UnitId;
-  /** At least one. */
+  /** At least one, each with an arm of its own. Each is learned from by itself. */
   readonly slots: readonly Slot[];
   readonly reason: DecisionReason;
   /** Kind of the policy that produced the propensities. */
@@ -56,6 +56,8 @@ export interface Reward {
   readonly decisionId: DecisionId | null;
   /** Without it the reward reaches every experiment that learns from its metric. */
   readonly experimentId: ExperimentId | null;
+  /** Fits only decisions that dealt this arm, and counts for its slot alone; without it, for every slot. */
+  readonly armId: ArmId | null;
 }
 
 /** The two input streams; each has its own offsets and its own log clock. */

@@ -7,7 +7,7 @@ import { ARMS_MAX, TEXT_LENGTH_MAX } from '../contracts/limits.ts';
 import type { ContextValue } from '../core/context.ts';
 import type { DecideRequest } from '../core/deciding/decide.ts';
 import { Invalid } from '../core/errors.ts';
-import type { DecisionId, ExperimentId, Reward, RewardId, UnitId } from '../core/events.ts';
+import type { ArmId, DecisionId, ExperimentId, Reward, RewardId, UnitId } from '../core/events.ts';
 
 export const CONTEXT_KEYS_MAX = 1_000;
 
@@ -20,6 +20,8 @@ export interface DecideInput {
   readonly algorithm: string | null;
   /** Empty for all active arms. */
   readonly eligibleArmIds: readonly string[];
+  /** How many arms to deal. */
+  readonly slots: number;
 }
 
 export interface RewardInput {
@@ -34,6 +36,7 @@ export interface RewardInput {
   readonly occurredAtMs: number | null;
   readonly decisionId: string | null;
   readonly experimentId: string | null;
+  readonly armId: string | null;
 }
 
 /** @throws Invalid. */
@@ -52,6 +55,7 @@ export function checkDecide(input: DecideInput): {
       context: checkContext(input.context),
       algorithm: input.algorithm === null ? null : text('algorithm', input.algorithm),
       eligibleArmIds: eligibleArmIds.length === 0 ? null : eligibleArmIds.map((id) => text('eligible arm id', id)),
+      slots: input.slots,
     },
   };
 }
@@ -67,6 +71,7 @@ export function checkReward(input: RewardInput, made: { readonly id: () => strin
     occurredAtMs: timeMs('occurredAtMs', input.occurredAtMs ?? made.nowMs),
     decisionId: input.decisionId === null ? null : (text('decision id', input.decisionId) as DecisionId),
     experimentId: input.experimentId === null ? null : (text('experiment id', input.experimentId) as ExperimentId),
+    armId: input.armId === null ? null : (text('arm id', input.armId) as ArmId),
   };
 }
 

@@ -31,7 +31,7 @@ function upperBoundsBar(): Bar {
   const input = contextualInput();
   const parameters = validateParameters(linUcb, new Map());
   const state = linUcb.prepare(input, parameters);
-  const policy = linUcb.serve(state, parameters);
+  const policy = linUcb.serve(state, parameters, null);
   const theta = state.get('theta')!;
   const inverse = state.get('inverse')!;
   const contexts = randomContexts(CONTEXTS);
@@ -124,10 +124,11 @@ function decisionBar(): Bar {
     context: new Map(),
     algorithm: null,
     eligibleArmIds: null,
+    slots: 1,
   }));
   let next = 0;
   const [decided, empty] = timesOf(
-    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).armIndex, () => 0],
+    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).slots[0]!.armIndex, () => 0],
     { rounds: 201, calls: 1_000 },
   );
   const above = median(decided!.map((time, round) => time - empty![round]!)) / 1_000;
@@ -140,13 +141,12 @@ function sumsBar(): Bar {
     seq: 0,
     decisionId: `d${i}` as DecisionId,
     experimentId: 'coupon' as ExperimentId,
-    armId: 'A' as ArmId,
-    propensity: 0.25,
+    slots: [{ armId: 'A' as ArmId, propensity: 0.25 }],
     features: Array.from({ length: DIMENSION }, () => Math.round((random.next() - 0.5) * 2 ** 20)),
     decidedAtMs: 0,
     clockMs: 0,
   }));
-  const after = { rewardUnits: 700_000, clipped: false, joined: true };
+  const after = { rewardUnits: 700_000, clipped: false };
   const sums = new PartitionSums();
   let next = 0;
   const plain = new Float64Array(sumsLayout(DIMENSION).size);
@@ -154,7 +154,8 @@ function sumsBar(): Bar {
   const [exact, unguarded] = timesOf(
     [
       () => {
-        sums.apply({ decision: decisions[next++ % CONTEXTS]!, cohort: 0, before: null, after });
+        const decision = decisions[next++ % CONTEXTS]!;
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),
@@ -204,7 +205,7 @@ const ALL = Array.from({ length: CONTEXTUAL_ARMS }, (_, arm) => arm);
 
 function served(policy: Policy, input: PolicyInput): ServingPolicy {
   const parameters = validateParameters(policy, new Map());
-  return policy.serve(policy.prepare(input, parameters), parameters);
+  return policy.serve(policy.prepare(input, parameters), parameters, null);
 }
 
 function contextualInput(): PolicyInput {

@@ -46,6 +46,8 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     ],
     floor: 0,
     fallbackArmId: 'A' as ArmId,
+    slots: 1,
+    holdout: null,
     context: [],
     reward: {
       metric: 'click',
@@ -63,16 +65,23 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
   };
 }
 
+/** @param overrides `arms` to deal several: propensities 1/2, 1/3, … */
 export function decision(
-  overrides: { id?: string; unit?: string; arm?: string; atMs?: number } & Partial<Decision> = {},
+  overrides: {
+    id?: string;
+    unit?: string;
+    arm?: string;
+    arms?: readonly string[];
+    atMs?: number;
+  } & Partial<Decision> = {},
 ): Decision {
-  const { id = 'd1', unit = 'u', arm = 'A', atMs = T0, ...rest } = overrides;
+  const { id = 'd1', unit = 'u', arm = 'A', arms = [arm], atMs = T0, ...rest } = overrides;
   return {
     decisionId: id as DecisionId,
     experimentId: 'coupon' as ExperimentId,
     experimentVersion: 1,
     unitId: unit as UnitId,
-    slots: [{ armId: arm as ArmId, propensity: 0.5 }],
+    slots: arms.map((armId, at) => ({ armId: armId as ArmId, propensity: 1 / (2 + at) })),
     reason: 'bandit',
     policy: 'beta-ts',
     snapshotVersion: 0,
@@ -83,9 +92,9 @@ export function decision(
 }
 
 export function reward(
-  overrides: { id?: string; unit?: string; atMs?: number; decision?: string } & Partial<Reward> = {},
+  overrides: { id?: string; unit?: string; atMs?: number; decision?: string; arm?: string } & Partial<Reward> = {},
 ): Reward {
-  const { id = 'r1', unit = 'u', atMs = T0 + 10, decision: of, ...rest } = overrides;
+  const { id = 'r1', unit = 'u', atMs = T0 + 10, decision: of, arm, ...rest } = overrides;
   return {
     rewardId: id as RewardId,
     revision: 0,
@@ -95,6 +104,7 @@ export function reward(
     occurredAtMs: atMs,
     decisionId: (of ?? null) as DecisionId | null,
     experimentId: null,
+    armId: (arm ?? null) as ArmId | null,
     ...rest,
   };
 }

@@ -1,52 +1,105 @@
 /**
- * What the sums must be, by definition: every reward of a unit held against every decision of it, and the sums added up
- * from nothing. Slow, and written apart from core/join on purpose.
+ * What the sums must be, by definition: every reward of a unit held against every slot of every decision of it, and the
+ * sums added up from nothing. Slow, and written apart from core/join on purpose.
  */
-import type { ExperimentId } from '../../services/core/events.ts';
+import type { Slot } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
-import { outcomeOf } from '../../services/core/join/attribution.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
+import type { Outcome } from '../../services/core/join/worth.ts';
 import type { Rules } from '../../services/core/learning/partition.ts';
 import { PartitionSums } from '../../services/core/learning/sums.ts';
 
 /** @param groups from which nothing was ever dropped. */
 export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits }: Rules): PartitionSums {
   const sums = new PartitionSums();
-  for (const known of groups) {
-    const group = { ...known, rewards: known.rewards.map((reward) => withOwners(reward, known, experiments, limits)) };
-    for (const decision of group.decisions) {
-      const { cohortMs } = experiments.get(decision.experimentId)!;
-      const after = outcomeOf(group, decision, experiments, limits);
-      sums.apply({ decision, cohort: Math.floor(decision.decidedAtMs / cohortMs), before: null, after });
+  for (const { decisions, rewards } of groups) {
+    for (const decision of decisions) {
+      const experiment = experiments.get(decision.experimentId)!;
+      const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + limits.earlyGraceMs);
+      const cohort = Math.floor(decidedAtMs / experiment.cohortMs);
+      const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
+      for (const slot of decision.slots) {
+        const after = outcomeOf({ decision, slot, own }, experiment, limits);
+        sums.apply({ decision, slot, cohort, before: null, after });
+      }
     }
   }
   return sums;
 }
 
-function withOwners(
+/** Whose a reward is in one experiment. */
+function ownersOf(
   reward: RewardEntry,
-  { decisions }: Group,
-  experiments: ReadonlyMap<ExperimentId, Experiment>,
+  decisions: readonly DecisionEntry[],
+  experiment: Experiment,
   limits: JoinLimits,
-): RewardEntry {
-  const fitting = decisions.filter((decision) =>
-    fits(reward, decision, experiments.get(decision.experimentId)!, limits),
-  );
-  const owners = [...Map.groupBy(fitting, ({ experimentId }) => experimentId).values()].map((of) => of.at(-1)!.seq);
-  return { ...reward, owners };
+): DecisionEntry[] {
+  const fitting = decisions.filter((decision) => fits(reward, decision, experiment, limits));
+  switch (experiment.attribution.model) {
+    case 'last-touch':
+      return fitting.slice(-1);
+    case 'first-touch':
+      return fitting.slice(0, 1);
+    case 'every-decision':
+      return fitting.slice(-100);
+  }
 }
 
 function fits(
-  { metric, experimentId, decisionId, occurredAtMs, records: [first] }: RewardEntry,
+  { metric, experimentId, decisionId, armId, occurredAtMs, records: [first] }: RewardEntry,
   decision: DecisionEntry,
   experiment: Experiment,
   limits: JoinLimits,
 ): boolean {
   const delayMs = occurredAtMs - decision.decidedAtMs;
   const appendedAfterMs = first.clockMs - decision.clockMs;
+  if (decision.experimentId !== experiment.id) return false;
   if (metric !== experiment.reward.metric) return false;
   if (experimentId !== null && experimentId !== decision.experimentId) return false;
   if (decisionId !== null && decisionId !== decision.decisionId) return false;
+  if (armId !== null && !decision.slots.map((slot) => slot.armId).includes(armId)) return false;
   if (delayMs < 0 || delayMs > experiment.attribution.windowMs) return false;
   return appendedAfterMs >= -limits.earlyGraceMs && appendedAfterMs <= limits.windowMs + limits.graceMs;
+}
+
+interface SlotOfDecision {
+  readonly decision: DecisionEntry;
+  readonly slot: Slot;
+  readonly own: readonly RewardEntry[];
+}
+
+function outcomeOf({ decision, slot, own }: SlotOfDecision, { reward, arms }: Experiment, limits: JoinLimits): Outcome {
+  const values = own
+    .filter(({ armId }) => armId === null || armId === slot.armId)
+    .toSorted((a, b) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))
+    .flatMap(({ records }) => {
+      const reaching = records.filter(({ clockMs }) => clockMs - decision.clockMs <= limits.windowMs + limits.graceMs);
+      const value = reaching.toSorted((a, b) => a.revision - b.revision).at(-1)!.value;
+      return value === null ? [] : [value];
+    });
+  const cost =
+    reward.costAttribute === null ? 0 : arms.find(({ id }) => id === slot.armId)!.attributes.get(reward.costAttribute)!;
+  if (values.length === 0 && reward.missing.mode === 'labelled') return { rewardUnits: null, clipped: false };
+  const folded = values.length === 0 && reward.missing.mode === 'impute' ? reward.missing.value : fold(reward, values);
+  const scaled = (folded - cost - reward.min) / (reward.max - reward.min);
+  const bounded = scaled < 0 ? 0 : scaled > 1 ? 1 : scaled;
+  return { rewardUnits: Math.round(bounded * 2 ** 20), clipped: scaled !== bounded };
+}
+
+function fold({ fold: kind }: Experiment['reward'], values: readonly number[]): number {
+  const sum = values.reduce((a, b) => a + b);
+  switch (kind) {
+    case 'sum':
+      return sum;
+    case 'mean':
+      return sum / values.length;
+    case 'max':
+      return Math.max(...values);
+    case 'min':
+      return Math.min(...values);
+    case 'first':
+      return values[0]!;
+    case 'last':
+      return values[values.length - 1]!;
+  }
 }

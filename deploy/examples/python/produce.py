@@ -93,8 +93,10 @@ def send_reward(arguments):
         "metric": arguments.metric,
         "value": arguments.value,
         "occurredAtMs": now_ms(),
-        # Without it, the reward belongs to the user's last decision before it.
+        # Without it, the experiment's attribution says whose the reward is: the user's last decision before it, by default.
         "decisionId": arguments.decision,
+        # Without it, the reward counts for every arm of its decision.
+        "armId": arguments.arm,
     }
     place = send(f"{PREFIX}rewards", arguments.user, reward)
     return {"rewardId": reward["rewardId"], **place}
@@ -120,6 +122,7 @@ def main():
     reward.add_argument("--metric", required=True)
     reward.add_argument("--value", type=float, help="left out, the reward is retracted")
     reward.add_argument("--decision", help="id of the decision that it belongs to")
+    reward.add_argument("--arm", help="the only arm that it counts for")
     reward.add_argument("--id", help="id of the reward")
     reward.add_argument("--revision", type=int, default=0)
     reward.set_defaults(send=send_reward)

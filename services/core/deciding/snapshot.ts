@@ -8,7 +8,7 @@ import type { PolicyState } from '../policies/policy.ts';
 /** What the sums say of one arm, in natural units: rewards in [0, 1]. */
 export interface ArmStatistics {
   readonly armId: ArmId;
-  /** Decisions dealt, whether or not they count yet. */
+  /** Slots dealt, whether or not they count yet. */
   readonly pulls: number;
   /** Decisions whose reward counts. */
   readonly n: number;

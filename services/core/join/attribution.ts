@@ -1,11 +1,11 @@
 /**
- * Whose reward is whose, and what each decision is therefore worth: a pure function of the group's set, kept up by each
- * event at a cost that grows with the group and not with its square.
- * A reward belongs, in each experiment that learns from its metric, to the last decision in log order that it fits.
+ * Whose reward is whose: a pure function of the group's set, kept up by each event at a cost that grows with the group
+ * and not with its square.
+ * In each experiment that learns from its metric a reward belongs, of the decisions that it fits, to the last in log order,
+ * to the first, or to every one.
  */
 import type { ExperimentId } from '../events.ts';
-import type { Experiment, RewardSpec } from '../experiment.ts';
-import { quantizeReward } from '../quantize.ts';
+import type { AttributionModel, Experiment } from '../experiment.ts';
 import {
   type DecisionEntry,
   decisionAt,
@@ -17,15 +17,8 @@ import {
 
 export type Experiments = ReadonlyMap<ExperimentId, Experiment>;
 
-/** What one decision contributes to the sums. */
-export interface Outcome {
-  /** Reward in reward units; `null` while the decision does not count. */
-  readonly rewardUnits: number | null;
-  /** The folded reward lay outside the declared range. */
-  readonly clipped: boolean;
-  /** At least one reward belongs to it. */
-  readonly joined: boolean;
-}
+/** So many of the decisions of one experiment, the last ones, may own the same reward under `every-decision`. */
+export const OWNERS_MAX = 100;
 
 /** How many records of a reward stand where. */
 export interface RewardStanding {
@@ -43,19 +36,22 @@ export interface Touched {
   readonly rewards: readonly number[];
 }
 
-/** Gives a new reward to its owners: in each experiment the last decision in log order that it fits. */
+/** Gives a new reward to its owners among the decisions that are there. */
 export function assign(group: Group, at: number, experiments: Experiments, limits: JoinLimits): Group {
   const reward = group.rewards[at]!;
-  const last = new Map<ExperimentId, number>();
+  const fitting = new Map<ExperimentId, number[]>();
   for (const decision of group.decisions) {
-    if (fits(reward, decision, experiments.get(decision.experimentId)!, limits)) {
-      last.set(decision.experimentId, decision.seq);
-    }
+    const { experimentId, seq } = decision;
+    if (!fits(reward, decision, experiments.get(experimentId)!, limits)) continue;
+    const known = fitting.get(experimentId);
+    if (known === undefined) fitting.set(experimentId, [seq]);
+    else known.push(seq);
   }
-  return { ...group, rewards: group.rewards.with(at, { ...reward, owners: [...last.values()] }) };
+  const owners = [...fitting].flatMap(([id, seqs]) => ownersAmong(seqs, experiments.get(id)!.attribution.model));
+  return { ...group, rewards: group.rewards.with(at, { ...reward, owners }) };
 }
 
-/** Gives the newest decision all rewards that fit it, taking them from the decision of its experiment that had them. */
+/** Gives the newest decision the rewards that become its own, some of them taken from others of its experiment. */
 export function claim(group: Group, experiments: Experiments, limits: JoinLimits): { group: Group; touched: Touched } {
   const decision = group.decisions.at(-1)!;
   const experiment = experiments.get(decision.experimentId)!;
@@ -63,12 +59,30 @@ export function claim(group: Group, experiments: Experiments, limits: JoinLimits
   const claimed: number[] = [];
   const rewards = group.rewards.map((reward, at) => {
     if (!fits(reward, decision, experiment, limits)) return reward;
-    const before = reward.owners.find((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
-    if (before !== undefined) decisions.add(before);
+    const had = reward.owners.filter((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
+    const has = ownersAmong([...had, decision.seq], experiment.attribution.model);
+    if (!has.includes(decision.seq)) return reward;
+    const lost = had.filter((seq) => !has.includes(seq));
+    for (const seq of lost) decisions.add(seq);
     claimed.push(at);
-    return { ...reward, owners: [...reward.owners.filter((seq) => seq !== before), decision.seq] };
+    return { ...reward, owners: [...reward.owners.filter((seq) => !lost.includes(seq)), decision.seq] };
   });
   return { group: claimed.length === 0 ? group : { ...group, rewards }, touched: { decisions, rewards: claimed } };
+}
+
+/**
+ * @param fitting decisions of one experiment, in log order; it makes no difference if some before them, that were not
+ * chosen then, are left out.
+ */
+function ownersAmong(fitting: readonly number[], model: AttributionModel): readonly number[] {
+  switch (model) {
+    case 'last-touch':
+      return fitting.slice(-1);
+    case 'first-touch':
+      return fitting.slice(0, 1);
+    case 'every-decision':
+      return fitting.slice(-OWNERS_MAX);
+  }
 }
 
 function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {
@@ -77,6 +91,7 @@ function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experime
     reward.metric === experiment.reward.metric &&
     (reward.experimentId === null || reward.experimentId === decision.experimentId) &&
     (reward.decisionId === null || reward.decisionId === decision.decisionId) &&
+    (reward.armId === null || decision.slots.some((slot) => slot.armId === reward.armId)) &&
     delayMs >= 0 &&
     delayMs <= experiment.attribution.windowMs &&
     decision.clockMs - reward.records[0].clockMs <= limits.earlyGraceMs &&
@@ -101,61 +116,16 @@ export function standingOf(group: Group, reward: RewardEntry, limits: JoinLimits
     : { joined: 1, pending: 0, duplicate: reached - 1, unmatched: records - reached };
 }
 
-/** What a decision of the group is worth, by the rewards that belong to it. */
-export function outcomeOf(
-  group: Group,
-  decision: DecisionEntry,
-  experiments: Experiments,
-  limits: JoinLimits,
-): Outcome {
-  const experiment = experiments.get(decision.experimentId)!;
-  const owned = group.rewards.filter(({ owners }) => owners.includes(decision.seq));
-  const joined = owned.length > 0;
-  const values = owned
-    .toSorted((a, b) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))
-    .map((reward) => currentValue(reward, decision, limits))
-    .filter((value) => value !== null);
-  const { reward } = experiment;
-  if (values.length === 0 && reward.missing.mode === 'labelled') return { rewardUnits: null, clipped: false, joined };
-  const folded = values.length === 0 ? imputed(reward) : fold(reward.fold, values);
-  const cost = reward.costAttribute === null ? 0 : armAttribute(experiment, decision, reward.costAttribute);
-  return { ...scale(folded - cost, reward), joined };
-}
-
-function currentValue(reward: RewardEntry, decision: DecisionEntry, limits: JoinLimits): number | null {
-  const reaching = reward.records.filter((record) => reaches(record.clockMs, decision, limits));
-  return reaching.reduce((best, record) => (record.revision > best.revision ? record : best)).value;
-}
-
-function imputed(reward: RewardSpec): number {
-  return reward.missing.mode === 'impute' ? reward.missing.value : 0;
-}
-
-function armAttribute(experiment: Experiment, decision: DecisionEntry, name: string): number {
-  return experiment.arms.find((arm) => arm.id === decision.armId)?.attributes.get(name) ?? 0;
-}
-
-/** @param values at least one, in order of occurrence. */
-function fold(kind: RewardSpec['fold'], values: readonly number[]): number {
-  switch (kind) {
-    case 'sum':
-      return values.reduce((a, b) => a + b);
-    case 'mean':
-      return values.reduce((a, b) => a + b) / values.length;
-    case 'max':
-      return values.reduce((a, b) => Math.max(a, b));
-    case 'min':
-      return values.reduce((a, b) => Math.min(a, b));
-    case 'first':
-      return values[0]!;
-    case 'last':
-      return values.at(-1)!;
+/** @returns the rewards of each of the decisions that has any, by `seq`. */
+export function ownedBy({ rewards }: Group, decisions: ReadonlySet<number>): Map<number, RewardEntry[]> {
+  const owned = new Map<number, RewardEntry[]>();
+  for (const reward of rewards) {
+    for (const seq of reward.owners) {
+      if (!decisions.has(seq)) continue;
+      const known = owned.get(seq);
+      if (known === undefined) owned.set(seq, [reward]);
+      else known.push(reward);
+    }
   }
-}
-
-/** Maps the declared range to [0, 1] and on to reward units. */
-function scale(value: number, { min, max }: RewardSpec): { rewardUnits: number; clipped: boolean } {
-  const scaled = (value - min) / (max - min);
-  const bounded = Math.min(1, Math.max(0, scaled));
-  return { rewardUnits: quantizeReward(bounded), clipped: bounded !== scaled };
+  return owned;
 }

@@ -3,7 +3,7 @@
  * Entries keep the order of their own stream, which no interleaving of the two streams can change.
  * Not here: whose reward is whose (attribution.ts), and storage (platform).
  */
-import type { ArmId, DecisionId, ExperimentId, PerStream, RewardId, UnitId } from '../events.ts';
+import type { ArmId, DecisionId, ExperimentId, PerStream, RewardId, Slot, UnitId } from '../events.ts';
 
 /** Deployment-wide, part of the store's format: changing them means rebuilding. */
 export interface JoinLimits {
@@ -20,8 +20,8 @@ export interface DecisionEntry {
   readonly seq: number;
   readonly decisionId: DecisionId;
   readonly experimentId: ExperimentId;
-  readonly armId: ArmId;
-  readonly propensity: number;
+  /** At least one, each with an arm of its own. */
+  readonly slots: readonly Slot[];
   /** Whole feature units (quantize.ts), length d. */
   readonly features: readonly number[];
   readonly decidedAtMs: number;
@@ -43,11 +43,12 @@ export interface RewardEntry {
   readonly occurredAtMs: number;
   readonly decisionId: DecisionId | null;
   readonly experimentId: ExperimentId | null;
+  readonly armId: ArmId | null;
   /** In log order, at least one, distinct revisions. */
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
   /** Clock of the last record seen, repeats included. */
   readonly lastClockMs: number;
-  /** Decisions of the group that it belongs to, by `seq`: at most one of each experiment. */
+  /** Decisions of the group that it belongs to, by `seq`; those of one experiment in log order. */
   readonly owners: readonly number[];
 }
 

@@ -16,7 +16,7 @@ export const COUNT_NAMES = [
   'rewardsUnmatched',
   'rewardsDuplicate',
   'rewardsDeadLettered',
-  /** Decisions whose folded reward lies outside the declared range; not a column of the books. */
+  /** Slots whose folded reward lies outside the declared range; not a column of the books. */
   'clipped',
 ] as const;
 export type CountName = (typeof COUNT_NAMES)[number];

@@ -3,14 +3,14 @@
  * Live, restart, rebuild and replay run the same two. Owns offsets, log clocks, books and sums; the groups it works on
  * are lent to it by whoever keeps them.
  */
-import { AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
+import { type ArmId, AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import { contextDimension } from '../experiment.ts';
 import {
   assign,
   claim,
   type Experiments,
-  outcomeOf,
+  ownedBy,
   type RewardStanding,
   reaches,
   standingOf,
@@ -27,6 +27,7 @@ import {
   type RewardEntry,
   rewardDueMs,
 } from '../join/group.ts';
+import { outcomesOf } from '../join/worth.ts';
 import { quantizeFeature } from '../quantize.ts';
 import { addCounts, type Counts, zeroCounts } from './counts.ts';
 import { refuseToLearn } from './refusals.ts';
@@ -142,15 +143,25 @@ function difference(
 ): Change {
   const counts = { ...zeroCounts(), ...received };
   const deltas: SumDelta[] = [];
+  const ownedBefore = ownedBy(before, touched.decisions);
+  const ownedAfter = ownedBy(after, touched.decisions);
   for (const seq of touched.decisions) {
     const decision = decisionAt(after, seq)!;
-    const was = decisionAt(before, seq) === undefined ? null : outcomeOf(before, decision, experiments, limits);
-    const is = outcomeOf(after, decision, experiments, limits);
-    counts.decisionsJoined += Number(is.joined) - Number(was?.joined ?? false);
-    counts.decisionsPending += Number(!is.joined) - Number(was !== null && !was.joined);
-    counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
-    if (was !== null && was.rewardUnits === is.rewardUnits) continue;
-    deltas.push({ decision, cohort: cohortOf(decision, experiments), before: was, after: is });
+    const experiment = experiments.get(decision.experimentId)!;
+    const had = ownedBefore.get(seq) ?? [];
+    const has = ownedAfter.get(seq) ?? [];
+    const isNew = decisionAt(before, seq) === undefined;
+    const were = isNew ? null : outcomesOf(decision, had, experiment, limits);
+    const are = outcomesOf(decision, has, experiment, limits);
+    counts.decisionsJoined += Number(has.length > 0) - Number(had.length > 0);
+    counts.decisionsPending += Number(has.length === 0) - Number(!isNew && had.length === 0);
+    are.forEach((is, at) => {
+      const was = were?.[at] ?? null;
+      counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
+      if (was !== null && was.rewardUnits === is.rewardUnits) return;
+      const slot = decision.slots[at]!;
+      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), before: was, after: is });
+    });
   }
   for (const at of touched.rewards) {
     const known = before.rewards[at];
@@ -167,8 +178,12 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
   counts.rewardsUnmatched += sign * standing.unmatched;
 }
 
-function cohortOf(decision: DecisionEntry, experiments: Experiments): number {
-  return Math.floor(decision.decidedAtMs / experiments.get(decision.experimentId)!.cohortMs);
+/**
+ * By the client's clock, but not beyond the log's: nothing is decided after it was appended, and one decision of the
+ * year 2099 would make all others look old.
+ */
+function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment, { earlyGraceMs }: JoinLimits): number {
+  return Math.floor(Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs) / cohortMs);
 }
 
 function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): Omit<DecisionEntry, 'seq'> {
@@ -177,17 +192,7 @@ function decisionEntry(decision: Decision, clockMs: number, experiments: Experim
     refuseToLearn('unknown-experiment', `decision ${decision.decisionId}: no experiment ${decision.experimentId}`);
   }
   assertVersionApplied(decision, clockMs, experiment);
-  const [slot, ...others] = decision.slots;
-  if (slot === undefined || others.length > 0) {
-    refuseToLearn('slots', `decision ${decision.decisionId}: ${decision.slots.length} slots, allowed 1`);
-  }
-  const arm = experiment.arms.find((candidate) => candidate.id === slot.armId);
-  if (arm === undefined || arm.sinceVersion > decision.experimentVersion) {
-    refuseToLearn(
-      'unknown-arm',
-      `decision ${decision.decisionId}: experiment ${experiment.id} version ${decision.experimentVersion} has no arm ${slot.armId}`,
-    );
-  }
+  assertArmsDealt(decision, experiment);
   const dimension = contextDimension(experiment.context);
   if (decision.features.length !== dimension) {
     refuseToLearn(
@@ -198,8 +203,7 @@ function decisionEntry(decision: Decision, clockMs: number, experiments: Experim
   return {
     decisionId: decision.decisionId,
     experimentId: decision.experimentId,
-    armId: slot.armId,
-    propensity: slot.propensity,
+    slots: decision.slots,
     features: decision.features.map(quantizeFeature),
     decidedAtMs: decision.decidedAtMs,
     clockMs,
@@ -215,6 +219,22 @@ function assertVersionApplied(decision: Decision, clockMs: number, experiment: E
   );
 }
 
+function assertArmsDealt(decision: Decision, experiment: Experiment): void {
+  const dealt = new Set<ArmId>();
+  for (const { armId } of decision.slots) {
+    if (dealt.has(armId)) {
+      refuseToLearn('repeated-arm', `decision ${decision.decisionId} deals arm ${armId} twice, allowed once`);
+    }
+    dealt.add(armId);
+    const arm = experiment.arms.find((candidate) => candidate.id === armId);
+    if (arm !== undefined && arm.sinceVersion <= decision.experimentVersion) continue;
+    refuseToLearn(
+      'unknown-arm',
+      `decision ${decision.decisionId}: experiment ${experiment.id} version ${decision.experimentVersion} has no arm ${armId}`,
+    );
+  }
+}
+
 function rewardEntry(reward: Reward, clockMs: number): RewardEntry {
   return {
     rewardId: reward.rewardId,
@@ -222,6 +242,7 @@ function rewardEntry(reward: Reward, clockMs: number): RewardEntry {
     occurredAtMs: reward.occurredAtMs,
     decisionId: reward.decisionId,
     experimentId: reward.experimentId,
+    armId: reward.armId,
     records: [{ revision: reward.revision, value: reward.value, clockMs, reachedDropped: false }],
     lastClockMs: clockMs,
     owners: [],

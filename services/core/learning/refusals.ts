@@ -8,7 +8,7 @@ export const LEARNING_REFUSALS = {
   'unknown-experiment': 'No experiment of that id is defined.',
   'unknown-experiment-version': 'The decision was appended before the version of the experiment that it names.',
   'unknown-arm': 'The experiment has no such arm at the version that the decision names.',
-  slots: 'The experiment deals another number of slots.',
+  'repeated-arm': 'The decision deals one arm twice.',
   'feature-dimension': "The number of features is not that of the experiment's context.",
 } as const;
 

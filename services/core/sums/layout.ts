@@ -9,9 +9,9 @@ export interface SumsLayout {
   readonly size: number;
 }
 
-/** Decisions dealt, whether or not they count yet. */
+/** Slots dealt, whether or not they count yet. */
 export const PULLS = 0;
-/** Decisions whose reward counts: those with a reward, and the imputed ones. */
+/** Slots whose reward counts: those with a reward, and the imputed ones. */
 export const N = 1;
 /** Σ r, in reward units. */
 export const SUM_R = 2;

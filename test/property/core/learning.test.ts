@@ -1,16 +1,52 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import type { ArmId, DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import { type Arm, ATTRIBUTION_MODELS, FOLDS } from '../../../services/core/experiment.ts';
+import type { Rules } from '../../../services/core/learning/partition.ts';
 import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 import { sumsByDefinition } from '../../support/definition.ts';
 
-const RULES = rules(
-  experiment(),
-  experiment({
-    id: 'layout' as ExperimentId,
-    reward: { metric: 'click', fold: 'last', min: 0, max: 2, costAttribute: null, missing: { mode: 'labelled' } },
-  }),
-);
+const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
+  id: id as ArmId,
+  state: 'active',
+  sinceVersion: 1,
+  attributes: new Map([['cost', cost / 4]]),
+}));
+/** Two experiments that learn from the same rewards, each by an attribution and a fold drawn at random. */
+const given = fc
+  .record({
+    models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
+    folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
+  })
+  .map(({ models, folds }) =>
+    rules(
+      experiment({
+        arms: ARMS,
+        attribution: { model: models[0], windowMs: 100 },
+        reward: {
+          metric: 'click',
+          fold: folds[0],
+          min: 0,
+          max: 4,
+          costAttribute: 'cost',
+          missing: { mode: 'impute', value: 1 },
+        },
+      }),
+      experiment({
+        id: 'layout' as ExperimentId,
+        arms: ARMS,
+        attribution: { model: models[1], windowMs: 100 },
+        reward: {
+          metric: 'click',
+          fold: folds[1],
+          min: 0,
+          max: 2,
+          costAttribute: null,
+          missing: { mode: 'labelled' },
+        },
+      }),
+    ),
+  );
 
 const unit = fc.constantFrom('u', 'v');
 const stepMs: fc.Arbitrary<number> = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
@@ -20,11 +56,16 @@ const skewMs = fc.oneof(
   fc.constantFrom(-60, -80, -100, -101, 30, 10 ** 9),
 );
 
+/** What one decision deals, slot by slot. */
+const arms = fc.constantFrom(['A'], ['B'], ['A', 'B'], ['B', 'A', 'C']);
+/** Which arm a reward names, if any. */
+const ofArm = fc.constantFrom(null, null, 'A', 'B');
+
 const decisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constantFrom<string>('coupon', 'layout'),
-    arm: fc.constantFrom('A', 'B'),
+    arms,
     unit,
     stepMs,
     skewMs,
@@ -38,6 +79,7 @@ const rewards = fc.array(
     value: fc.constantFrom<number | null>(null, 0.1, 1, 2.5, 99),
     of: fc.constantFrom(null, null, 'd1', 'd2'),
     experimentId: fc.constantFrom(null, null, 'coupon'),
+    ofArm,
     unit,
     stepMs,
     skewMs,
@@ -73,6 +115,7 @@ function rewardEvents(specs: typeof rewards extends fc.Arbitrary<infer T> ? T : 
         atMs: clockMs + spec.skewMs,
         decisionId: spec.of as DecisionId | null,
         experimentId: spec.experimentId as ExperimentId | null,
+        armId: spec.ofArm as ArmId | null,
       }),
     };
   });
@@ -104,7 +147,7 @@ const edgeDecisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constant<string>('coupon'),
-    arm: fc.constantFrom('A', 'B'),
+    arms,
     unit: edgeUnit,
     clockMs: edgeClockMs,
     skewMs: lateMs,
@@ -118,6 +161,7 @@ const edgeRewards = fc.array(
     value: fc.constantFrom<number | null>(1, 2),
     of: fc.constant(null),
     experimentId: fc.constant(null),
+    ofArm,
     unit: edgeUnit,
     clockMs: edgeClockMs,
     skewMs: lateMs,
@@ -133,15 +177,16 @@ function inSteps<T extends { readonly clockMs: number }>(specs: readonly T[]): (
 
 /** Learns the two streams in one order, dropping now and then, and in another without ever dropping. */
 function expectSameAsOracle(
+  world: Rules,
   ds: readonly InputEvent[],
   rs: readonly InputEvent[],
   order: readonly boolean[],
   drop: readonly boolean[],
 ): void {
-  const oracle = new Oracle(RULES);
+  const oracle = new Oracle(world);
   for (const event of [...ds, ...rs]) oracle.learn(event);
-  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), RULES)));
-  const live = new Oracle(RULES);
+  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), world)));
+  const live = new Oracle(world);
   interleave(ds, rs, order).forEach((event, index) => {
     live.learn(event);
     if (drop[index]) live.drop();
@@ -154,11 +199,11 @@ function expectSameAsOracle(
   expect(settledCounts(live.state.counts).unaccounted).toBe(0);
 }
 
-describe('learning is a function of the logs', () => {
+describe('learning is a function of the logs', { timeout: 60_000 }, () => {
   it('any interleaving of the two streams, dropping what has run out at any time, gives the oracle its sums and books', () => {
     fc.assert(
-      fc.property(decisions, rewards, turns, drops, (d, r, order, drop) =>
-        expectSameAsOracle(decisionEvents(d), rewardEvents(r), order, drop),
+      fc.property(given, decisions, rewards, turns, drops, (world, d, r, order, drop) =>
+        expectSameAsOracle(world, decisionEvents(d), rewardEvents(r), order, drop),
       ),
       { numRuns: 3_000 },
     );
@@ -166,8 +211,9 @@ describe('learning is a function of the logs', () => {
 
   it('so it does where decisions are appended late and rewards at the end of their reach', () => {
     fc.assert(
-      fc.property(edgeDecisions, edgeRewards, turns, (d, r, order) =>
+      fc.property(given, edgeDecisions, edgeRewards, turns, (world, d, r, order) =>
         expectSameAsOracle(
+          world,
           decisionEvents(inSteps(d)),
           rewardEvents(inSteps(r)),
           order,
@@ -180,7 +226,7 @@ describe('learning is a function of the logs', () => {
 
   it('every record can be told apart: changing one joined value changes the sums', () => {
     const sumsWith = (value: number) => {
-      const oracle = new Oracle(RULES);
+      const oracle = new Oracle(rules());
       oracle.learn({ stream: 'decisions', clockMs: T0, decision: decision() });
       oracle.learn({ stream: 'rewards', clockMs: T0 + 10, reward: reward({ value }) });
       return oracle.sums();

@@ -8,6 +8,7 @@ import { subjectOf, topicNames } from '../../../services/contracts/keys.ts';
 import { REFUSALS } from '../../../services/contracts/refusals.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { Decision, Reward } from '../../../services/core/events.ts';
+import { ATTRIBUTION_MODELS } from '../../../services/core/experiment.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
 import {
   a1,
@@ -45,6 +46,10 @@ describe('every kind of record comes back as it was written', () => {
   it('rewards', () => expect(roundTrip(codecs.reward, reward)).toEqual(reward));
   it('retractions', () => expect(roundTrip(codecs.reward, { ...reward, value: null }).value).toBeNull());
   it('experiments', () => expect(roundTrip(codecs.experiment, experiment)).toEqual(experiment));
+  it.each([...ATTRIBUTION_MODELS])('experiments by %s', (model) => {
+    const defined = { ...experiment, attribution: { ...experiment.attribution, model } };
+    expect(roundTrip(codecs.experiment, defined)).toEqual(defined);
+  });
   it('progress', () => expect(roundTrip(codecs.tally, progressTally)).toEqual(progressTally));
   it('sums, to the bit', () => expect(roundTrip(codecs.tally, sumsTally)).toEqual(sumsTally));
   it('snapshots, to the bit', () => expect(roundTrip(codecs.snapshot, snapshot)).toEqual(snapshot));
@@ -92,7 +97,7 @@ describe('a value is refused with a stable code, when written as when read', () 
     ['text-range', { unitId: 'a\u0000b' }],
     ['text-range', { unitId: 'a\ud800b' }],
     ['slots-range', { slots: [] }],
-    ['slots-range', { slots: Array.from({ length: 1_001 }, () => decision.slots[0]) }],
+    ['slots-range', { slots: Array.from({ length: 21 }, () => decision.slots[0]) }],
     ['propensity-range', { slots: [{ armId: a1, propensity: 0 }] }],
     ['propensity-range', { slots: [{ armId: a1, propensity: 1 + 2 ** -52 }] }],
     ['propensity-range', { slots: [{ armId: a1, propensity: Number.NaN }] }],
@@ -113,6 +118,7 @@ describe('a value is refused with a stable code, when written as when read', () 
     ['number-range', { revision: -1 }],
     ['text-range', { metric: '\ufffd' }],
     ['text-range', { experimentId: '' }],
+    ['text-range', { armId: '' }],
   ];
   it.each(rewards)('%s %#', (code, change) => {
     expect(codeOf(() => codecs.reward.encode({ ...reward, ...change } as Reward))).toBe(code);
@@ -124,7 +130,7 @@ describe('a value is refused with a stable code, when written as when read', () 
       unitId: 'x'.repeat(200),
       features: new Array(4_096).fill(16),
     };
-    const slots = [{ armId: a1, propensity: 1 }];
+    const slots = new Array(20).fill({ armId: a1, propensity: 1 });
     expect(codeOf(() => codecs.decision.encode({ ...decision, ...edges, slots } as unknown as Decision))).toBe(
       'accepted',
     );

@@ -24,7 +24,10 @@ export const decision: Decision = {
   experimentId: coupon,
   experimentVersion: 3,
   unitId: 'ünit/1' as UnitId,
-  slots: [{ armId: a1, propensity: 0.1 }],
+  slots: [
+    { armId: a1, propensity: 0.1 },
+    { armId: a2, propensity: 0.5 },
+  ],
   reason: 'bandit',
   policy: 'beta-ts',
   snapshotVersion: 2 ** 40,
@@ -41,6 +44,7 @@ export const reward: Reward = {
   occurredAtMs: NOON_MS,
   decisionId: '018f-1' as DecisionId,
   experimentId: null,
+  armId: a2,
 };
 
 export const experiment: Experiment = {
@@ -54,6 +58,8 @@ export const experiment: Experiment = {
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,
+  slots: 3,
+  holdout: { share: 0.1, armId: a1 },
   context: [
     { kind: 'boolean', name: 'is_high_value' },
     { kind: 'category', name: 'region', values: ['CN', 'US'] },
@@ -97,6 +103,8 @@ export const sumsTally = {
   kind: 'sums',
   experimentId: coupon,
   cohort: 19_782,
+  rolledUp: false,
+  changedTogether: 2,
   sums: new Map([
     [a1, vector(1, -2, 2 ** 40)],
     [a2, vector(2 ** 39, 0, 5)],

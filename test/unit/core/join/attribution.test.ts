@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmId, ExperimentId } from '../../../../services/core/events.ts';
-import type { Arm, Experiment, Fold, RewardSpec } from '../../../../services/core/experiment.ts';
+import {
+  type Arm,
+  ATTRIBUTION_MODELS,
+  type AttributionModel,
+  type Experiment,
+  type Fold,
+  type RewardSpec,
+} from '../../../../services/core/experiment.ts';
+import { OWNERS_MAX } from '../../../../services/core/join/attribution.ts';
 import type { Rules } from '../../../../services/core/learning/partition.ts';
+import { VECTOR_START } from '../../../../services/core/sums/layout.ts';
 import { experiment, LIMITS, rules, T0 } from '../../../support/core.ts';
 import { dealt, learned, won } from '../../../support/learned.ts';
 
@@ -65,6 +74,56 @@ describe('a reward that names no decision', () => {
   });
 });
 
+describe('the attribution model', () => {
+  const attributing = (model: AttributionModel) => rules(experiment({ attribution: { model, windowMs } }));
+  /** Dealt one after another, A first; `late` is appended after the reward and was decided before it. */
+  const [first, second, late] = [
+    dealt({ id: 'd1', arm: 'A' }),
+    dealt({ id: 'd2', arm: 'B', atMs: T0 + 5, clockMs: T0 + 5 }),
+    dealt({ id: 'd3', arm: 'B', atMs: T0 + 2, clockMs: T0 + 20 }),
+  ];
+
+  it.each<[AttributionModel, { A: number; B: number }]>([
+    ['last-touch', { A: 0, B: 0.5 }],
+    ['first-touch', { A: 0.5, B: 0 }],
+    ['every-decision', { A: 0.5, B: 1 }],
+  ])('%s gives a reward to the decisions that it says, whatever the order of arrival', (model, sums) => {
+    const reward = won({ value: 2 });
+    for (const order of [
+      [first, second, late, reward],
+      [reward, first, second, late],
+      [first, reward, second, late],
+    ]) {
+      const after = learned(order, attributing(model));
+      expect(after.both()).toMatchObject(sums);
+      expect(after.counts).toMatchObject({ rewardsIn: 1, rewardsJoined: 1, decisionsIn: 3 });
+    }
+  });
+
+  it.each<AttributionModel>([...ATTRIBUTION_MODELS])(
+    '%s: a reward that names its decision belongs to that alone',
+    (model) => {
+      const after = learned([first, second, won({ decision: 'd2', value: 4 })], attributing(model));
+      expect(after.both()).toMatchObject({ A: 0, B: 1 });
+    },
+  );
+
+  it('every-decision passes a retraction on to each of them', () => {
+    const events = [first, second, won(), late, won({ revision: 1, value: null })];
+    expect(learned(events, attributing('every-decision')).both()).toMatchObject({ A: 0, B: 0 });
+  });
+
+  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival`, () => {
+    const many = Array.from({ length: OWNERS_MAX + 1 }, (_, at) => dealt({ id: `m${at}`, arm: at === 0 ? 'A' : 'B' }));
+    for (const order of [
+      [...many, won({ value: 4 })],
+      [won({ value: 4 }), ...many],
+    ]) {
+      expect(learned(order, attributing('every-decision')).both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+    }
+  });
+});
+
 describe('a reward that names its decision', () => {
   it('belongs to that decision, not to the last', () => {
     const after = learned([
@@ -80,6 +139,70 @@ describe('a reward that names its decision', () => {
       rewardsJoined: 0,
       rewardsPending: 1,
     });
+  });
+});
+
+describe('a decision of several arms', () => {
+  const page = dealt({ arms: ['A', 'B'] });
+
+  it('counts for each of them: pulls, n, Σr, Σr², and Σr/p with the propensity of its own slot', () => {
+    const after = learned([page, won({ value: 2 })]);
+    expect(after.arm('A')).toEqual({ pulls: 1, n: 1, sumR: 0.5, sumRR: 0.25, sumROverP: 1 });
+    expect(after.arm('B')).toEqual({ pulls: 1, n: 1, sumR: 0.5, sumRR: 0.25, sumROverP: 1.5 });
+    expect(after.counts).toMatchObject({ decisionsIn: 1, decisionsJoined: 1, rewardsJoined: 1 });
+  });
+
+  it('gives the context to each of them: Σrx and Σxxᵀ', () => {
+    const given = rules(experiment({ context: [{ kind: 'boolean', name: 'returning' }] }));
+    const { oracle } = learned([dealt({ arms: ['A', 'B'], features: [1, 0.5] }), won({ value: 4, arm: 'B' })], given);
+    const sums = oracle.state.sums.entries().next().value!.sums;
+    const [rewardUnits, one] = [2 ** 20, 2 ** 16];
+    const gram = [one ** 2, one ** 2 / 2, one ** 2 / 4];
+    expect([...sums.get('A' as ArmId)!.toNumbers()].slice(VECTOR_START)).toEqual([0, 0, ...gram]);
+    expect([...sums.get('B' as ArmId)!.toNumbers()].slice(VECTOR_START)).toEqual([
+      rewardUnits * one,
+      (rewardUnits * one) / 2,
+      ...gram,
+    ]);
+  });
+
+  it('gives a reward that names an arm to that slot alone', () => {
+    expect(learned([page, won({ arm: 'B', value: 4 })]).both()).toMatchObject({ A: 0, B: 1 });
+    const both = [won({ arm: 'B', value: 2 }), won({ id: 'r2', value: 1 })];
+    expect(learned([page, ...both]).both()).toMatchObject({ A: 0.25, B: 0.75 });
+  });
+
+  it('imputes, or leaves out, slot by slot', () => {
+    const toB = [page, won({ arm: 'B', value: 4 })];
+    const imputing = learned(toB, rewarding({ missing: { mode: 'impute', value: 1 } }));
+    expect(imputing.both()).toMatchObject({ A: 0.25, B: 1 });
+    const labelled = learned(toB, rewarding({ missing: { mode: 'labelled' } }));
+    expect(labelled.arm('A')).toMatchObject({ pulls: 1, n: 0 });
+    expect(labelled.arm('B')).toMatchObject({ pulls: 1, n: 1 });
+  });
+
+  it('takes the cost of each arm off, and counts clipped slots', () => {
+    const arms = experiment().arms.map((arm, at) => ({ ...arm, attributes: new Map([['cost', at * 2]]) }));
+    const after = learned([page, won({ value: 5 })], rewarding({ costAttribute: 'cost' }, { arms }));
+    expect(after.both()).toMatchObject({ A: 1, B: 0.75 });
+    expect(after.counts.clipped).toBe(1);
+  });
+});
+
+describe('a reward that names an arm', () => {
+  it('belongs to the last decision that dealt that arm', () => {
+    const events = [
+      dealt({ id: 'd1', arms: ['A', 'B'] }),
+      dealt({ id: 'd2', arm: 'A', atMs: T0 + 5, clockMs: T0 + 5 }),
+      won({ arm: 'B', value: 4 }),
+    ];
+    expect(learned(events).both()).toMatchObject({ A: 0, B: 1 });
+  });
+
+  it('waits while no decision dealt it, also when it names one that did not', () => {
+    const pending = { rewardsJoined: 0, rewardsPending: 1 };
+    expect(learned([dealt({ arm: 'A' }), won({ arm: 'B' })]).counts).toMatchObject(pending);
+    expect(learned([dealt({ arm: 'A' }), won({ arm: 'B', decision: 'd1' })]).counts).toMatchObject(pending);
   });
 });
 

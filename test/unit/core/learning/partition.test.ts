@@ -23,8 +23,6 @@ function refusal(event: InputEvent, given?: Rules): string {
   return 'none';
 }
 
-const slot = (armId: string) => ({ armId: armId as ArmId, propensity: 0.5 });
-
 describe('a decision that can never be learned from is refused', () => {
   it.each<[string, InputEvent]>([
     ['unknown-experiment', dealt({ experimentId: 'nowhere' as ExperimentId })],
@@ -33,8 +31,8 @@ describe('a decision that can never be learned from is refused', () => {
     ['unknown-arm', dealt({ arm: 'C' })],
     ['unknown-arm', dealt({ arm: 'constructor' })],
     ['feature-dimension', dealt({ features: [1] })],
-    ['slots', dealt({ slots: [] })],
-    ['slots', dealt({ slots: [slot('A'), slot('B')] })],
+    ['unknown-arm', dealt({ arms: ['A', 'C'] })],
+    ['repeated-arm', dealt({ arms: ['A', 'B', 'A'] })],
   ])('as %s', (code, event) => {
     expect(refusal(event)).toBe(code);
   });
@@ -100,8 +98,14 @@ describe('handling', () => {
   });
 
   it('puts a decision into the cohort of the time it was decided at', () => {
-    const after = learned([dealt({ atMs: T0 + 49 }), dealt({ id: 'd2', atMs: T0 + 50 })]);
+    const after = learned([dealt({ atMs: T0 + 49 }), dealt({ id: 'd2', atMs: T0 + 50, clockMs: T0 + 50 })]);
     const cohorts = [...after.oracle.state.sums.entries()].map(({ cohort }) => cohort * 50 - T0);
     expect(cohorts).toEqual([0, 50]);
+  });
+
+  it('puts a decision of a client whose clock is ahead into the cohort of its append', () => {
+    const after = learned([dealt({ atMs: Date.UTC(2099, 0, 1), clockMs: T0 })]);
+    const cohorts = [...after.oracle.state.sums.entries()].map(({ cohort }) => cohort * 50 - T0);
+    expect(cohorts).toEqual([0]);
   });
 });
