@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -24,36 +24,11 @@ export interface StoreHeader {
 }
 
 export const HEADER_KEY = 'h';
-export const TIMERS_FROM = 't/';
 /** Under it, the bytes of each tally as they are published. */
 export const SUMS_FROM = 's/';
-export const SUMS_TO = 's0';
-
-export function groupKey(unitId: UnitId): string {
-  return `g/${unitId}`;
-}
-
-export function timerKey(bucket: number, unitId: UnitId): string {
-  return `${timersTo(bucket)}${unitId}`;
-}
-
-/** @returns the first key beyond all timers of earlier buckets. */
-export function timersTo(bucket: number): string {
-  return `${TIMERS_FROM}${bucket.toString().padStart(12, '0')}/`;
-}
-
-export function unitOfTimer(key: string): UnitId {
-  return key.slice(TIMERS_FROM.length + 13) as UnitId;
-}
 
 export function sumsKey(experimentId: ExperimentId, cohort: number): string {
   return `${SUMS_FROM}${experimentId}/${cohort}`;
-}
-
-/** A group and the bucket of the one timer that is set for it. */
-export interface StoredGroup {
-  readonly group: Group;
-  readonly timerBucket: number | null;
 }
 
 const optionalString = ['null', 'string'];
@@ -61,7 +36,6 @@ const storedGroup = avroType({
   type: 'record',
   name: 'StoredGroup',
   fields: [
-    { name: 'timerBucket', type: ['null', 'long'] },
     {
       name: 'decisions',
       type: {
@@ -133,15 +107,12 @@ const storedGroup = avroType({
   ],
 });
 
-export function encodeGroup({ group, timerBucket }: StoredGroup): Buffer {
-  return storedGroup.toBuffer({ timerBucket, decisions: group.decisions, rewards: group.rewards });
+export function encodeGroup({ decisions, rewards }: Group): Buffer {
+  return storedGroup.toBuffer({ decisions, rewards });
 }
 
-export function decodeGroup(unitId: UnitId, bytes: Buffer): StoredGroup {
-  const { timerBucket, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
-    timerBucket: number | null;
-  };
-  return { group: { unitId, decisions, rewards }, timerBucket };
+export function decodeGroup(unitId: UnitId, bytes: Buffer): Group {
+  return { unitId, ...(storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'>) };
 }
 
 export function encodeHeader(header: StoreHeader): Buffer {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../services/core/random.ts';
-import { openLevelStore } from '../../services/platform/store/level.ts';
+import { openSegmentStore } from '../../services/platform/store/segments/store.ts';
 import { garbageIn } from '../support/faults.ts';
 import { sendTraffic, trafficWorld } from '../support/traffic.ts';
 import type { World } from '../support/world.ts';
@@ -23,11 +23,11 @@ async function learn(world: World): Promise<boolean> {
   const opened = Promise.withResolvers<void>();
   const learner = await world.learner({
     openStore: (partition) =>
-      openLevelStore({
+      openSegmentStore({
         folder: join(folder, String(partition)),
-        cacheBytes: 1_000_000,
-        // The least that LevelDB takes: much of the store is in tables, the rest in the write-ahead log.
-        writeBufferBytes: 65_536,
+        cacheBytes: 0,
+        // Many segments, so that some are sealed and checkpoints are made.
+        segmentBytes: 16_384,
         onUnreadable: () => {
           thrownAway = true;
         },

@@ -1,5 +1,6 @@
 /**
- * The store in memory, for tests, replays and the simulator: the same contract, gone with the process.
+ * The store in memory, for tests, replays and the simulator: the same contract, gone with the process. Closed, it holds what
+ * was committed, and may be used again.
  */
 import type { Store } from './port.ts';
 
@@ -12,22 +13,19 @@ export class MemoryStore implements Store {
   private readonly units = new Map<string, Kept>();
   private readonly byDue = new Map<number, Set<string>>();
   private readonly named = new Map<string, Buffer>();
+  /** What was there at the last commit, of all that changed since. */
+  private readonly before = { units: new Map<string, Kept | undefined>(), named: new Map<string, Buffer | undefined>() };
 
   get(unit: string): Buffer | undefined {
     return this.units.get(unit)?.value;
   }
 
   put(unit: string, value: Uint8Array, due: number): void {
-    this.forgetDue(unit);
-    this.units.set(unit, { value: Buffer.from(value), due });
-    const units = this.byDue.get(due);
-    if (units === undefined) this.byDue.set(due, new Set([unit]));
-    else units.add(unit);
+    this.set(unit, { value: Buffer.from(value), due });
   }
 
   delete(unit: string): void {
-    this.forgetDue(unit);
-    this.units.delete(unit);
+    this.set(unit, undefined);
   }
 
   takeDue(upTo: number, limit: number): string[] {
@@ -37,7 +35,7 @@ export class MemoryStore implements Store {
       for (const unit of units) {
         if (taken.length === limit) return taken;
         taken.push(unit);
-        this.forgetDue(unit);
+        this.forgetDue(unit, due);
       }
     }
     return taken;
@@ -48,30 +46,62 @@ export class MemoryStore implements Store {
   }
 
   putNamed(name: string, value: Uint8Array): void {
+    this.remember(this.before.named, name, this.named.get(name));
     this.named.set(name, Buffer.from(value));
+  }
+
+  deleteNamed(name: string): void {
+    this.remember(this.before.named, name, this.named.get(name));
+    this.named.delete(name);
   }
 
   names(): string[] {
     return [...this.named.keys()];
   }
 
-  async commit(): Promise<void> {}
+  async commit(): Promise<void> {
+    this.before.units.clear();
+    this.before.named.clear();
+  }
 
   async clear(): Promise<void> {
     this.units.clear();
     this.byDue.clear();
     this.named.clear();
+    await this.commit();
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    for (const [unit, kept] of this.before.units) this.set(unit, kept);
+    for (const [name, value] of this.before.named) {
+      if (value === undefined) this.named.delete(name);
+      else this.named.set(name, value);
+    }
+    await this.commit();
+  }
 
   async destroy(): Promise<void> {
     await this.clear();
   }
 
-  private forgetDue(unit: string): void {
-    const due = this.units.get(unit)?.due;
-    if (due === undefined) return;
+  private set(unit: string, kept: Kept | undefined): void {
+    const known = this.units.get(unit);
+    this.remember(this.before.units, unit, known);
+    if (known !== undefined) this.forgetDue(unit, known.due);
+    if (kept === undefined) this.units.delete(unit);
+    else {
+      this.units.set(unit, kept);
+      const units = this.byDue.get(kept.due);
+      if (units === undefined) this.byDue.set(kept.due, new Set([unit]));
+      else units.add(unit);
+    }
+  }
+
+  private remember<T>(before: Map<string, T | undefined>, key: string, value: T | undefined): void {
+    if (!before.has(key)) before.set(key, value);
+  }
+
+  private forgetDue(unit: string, due: number): void {
     const units = this.byDue.get(due);
     units?.delete(unit);
     if (units?.size === 0) this.byDue.delete(due);

@@ -1,7 +1,7 @@
 /**
  * The store port: what one input partition keeps on disk. Units, each with bytes and the time at which it is due; and few
- * entries with names. What is put can be got at once, but stays only when it is committed. Always a cache that the log can
- * rebuild: after any error, throw the store's user away and open it again.
+ * entries with names. What is put can be got at once, but stays only when it is committed: closing forgets the rest. Always
+ * a cache that the log can rebuild: after any error, throw the store's user away and open it again.
  *
  * Whatever reads throws Corrupt `store-unreadable` when what is stored cannot be read: destroy the store then and rebuild
  * it; or Unavailable when the disk refuses.
@@ -21,6 +21,7 @@ export interface Store {
   getNamed(name: string): Buffer | undefined;
   /** Names, from one to some thousands, are kept in memory. */
   putNamed(name: string, value: Uint8Array): void;
+  deleteNamed(name: string): void;
   names(): string[];
   /** All that was put and deleted since the last commit, or nothing of it. @throws Unavailable when the disk refuses. */
   commit(): Promise<void>;

@@ -82,6 +82,7 @@ function rewardOf(step: number, atMs: number, decidedAtMs: number, shape: Shape)
     occurredAtMs: atMs,
     decisionId: uuid(step, decidedAtMs) as DecisionId,
     experimentId: null,
+    armId: null,
   };
 }
 

@@ -15,7 +15,9 @@ export const GONE = 2;
 export const NAMED = 3;
 /** All records up to here, since the last of its kind, are one commit. */
 export const COMMIT = 4;
-export type RecordKind = typeof UNIT | typeof GONE | typeof NAMED | typeof COMMIT;
+/** The name is no more. */
+export const UNNAMED = 5;
+export type RecordKind = typeof UNIT | typeof GONE | typeof NAMED | typeof COMMIT | typeof UNNAMED;
 
 /** A piece of memory, seen as each of what records are made of. */
 export class Bytes {

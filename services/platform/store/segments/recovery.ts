@@ -23,6 +23,7 @@ import {
   priorAt,
   type RecordKind,
   UNIT,
+  UNNAMED,
 } from './record.ts';
 import { readSegmentFile, SEGMENT_HEADER_BYTES, Segment, type SegmentFile, segmentPath } from './segment.ts';
 import { State } from './state.ts';
@@ -43,6 +44,11 @@ interface Pending {
   readonly prior: number;
 }
 
+interface Where {
+  readonly folder: string;
+  readonly segmentBytes: number;
+}
+
 /** Where a commit ends. */
 interface Cut {
   readonly number: number;
@@ -51,14 +57,14 @@ interface Cut {
 }
 
 /** @throws Corrupt; Unavailable. */
-export async function recover(folder: string): Promise<Recovered> {
+export async function recover(folder: string, segmentBytes: number): Promise<Recovered> {
   const numbers = segmentNumbers(folder);
   const checkpoint = readCheckpoint(folder);
   if (checkpoint === null && numbers.length > 0 && numbers[0] !== 1) throw unreadable('its checkpoint is missing');
   if (checkpoint === null && numbers.length === 0) return nothing();
   const state = checkpoint === null ? new State() : restored(folder, checkpoint);
   const from = checkpoint?.active.number ?? 1;
-  const replay = new Replay(state, folder, checkpoint);
+  const replay = new Replay(state, { folder, segmentBytes }, checkpoint);
   const after = numbers.filter((number) => number >= from);
   for (const [at, number] of after.entries()) {
     if (number !== from + at) throw unreadable(`segment ${from + at} is missing`);
@@ -68,7 +74,7 @@ export async function recover(folder: string): Promise<Recovered> {
   if (cut === null && checkpoint !== null) throw unreadable(`segment ${from} is missing`);
   await removeUnused(folder, numbers, { checkpoint, from, cut });
   if (cut === null) return nothing();
-  const active = resume(state, folder, cut);
+  const active = resume(state, { folder, segmentBytes }, cut);
   const replayed = [...state.segments.values()].filter((segment) => segment.number >= from && segment !== active);
   return { state, active, replayed };
 }
@@ -101,19 +107,19 @@ class Replay {
   /** The end of the last commit that is whole, `null` when there is none. */
   cut: Cut | null = null;
   private readonly state: State;
-  private readonly folder: string;
+  private readonly where: Where;
   private readonly checkpoint: Checkpoint | null;
   private pending: Pending[] = [];
 
-  constructor(state: State, folder: string, checkpoint: Checkpoint | null) {
+  constructor(state: State, where: Where, checkpoint: Checkpoint | null) {
     this.state = state;
-    this.folder = folder;
+    this.where = where;
     this.checkpoint = checkpoint;
   }
 
   /** @param isLast damage there only ends it. */
   read(number: number, isLast: boolean): void {
-    const file = readSegmentFile(this.folder, number);
+    const file = readSegmentFile(this.where.folder, number, this.where.segmentBytes);
     if (file === null && isLast) return;
     if (file === null) throw unreadable(`segment ${number} is not one`);
     this.add(file, number);
@@ -122,7 +128,7 @@ class Replay {
   }
 
   private add({ slot, isSealed, bytes, end }: SegmentFile, number: number): void {
-    const place = { folder: this.folder, number, slot };
+    const place = { folder: this.where.folder, number, slot };
     const segment = isSealed ? Segment.openSealed(place) : Segment.begin(place, bytes);
     this.state.segments.set(slot, Object.assign(segment, { end }));
   }
@@ -171,6 +177,8 @@ function applyRecord(state: State, { kind, key, place, prior }: Pending): void {
       return state.removeUnit(tagOf(key), prior);
     case NAMED:
       return state.moveNamed(key, place);
+    case UNNAMED:
+      return state.removeNamed(key);
     case COMMIT:
       return;
   }
@@ -191,13 +199,13 @@ async function removeUnused(
 }
 
 /** The segment of the cut is open again; those beyond it are gone. */
-function resume(state: State, folder: string, { number, slot, offset }: Cut): Segment {
+function resume(state: State, { folder, segmentBytes }: Where, { number, slot, offset }: Cut): Segment {
   for (const segment of [...state.segments.values()]) {
     if (segment.number < number) continue;
     segment.close();
     if (segment.number > number) state.segments.delete(segment.slot);
   }
-  const { bytes } = readSegmentFile(folder, number)!;
+  const { bytes } = readSegmentFile(folder, number, segmentBytes)!;
   const { records, live } = state.segments.get(slot)!;
   const dues = new GrowingDues();
   for (let at = SEGMENT_HEADER_BYTES; at < offset; at += alignedTo8(lengthAt(bytes, at))) {

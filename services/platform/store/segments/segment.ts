@@ -10,9 +10,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type DueRow, GrowingDues, SealedDues } from './due-table.ts';
 import { refused, unreadable } from './errors.ts';
-import { Bytes } from './record.ts';
+import { alignedTo8, Bytes } from './record.ts';
 
-export const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** What a place can tell apart. */
+export const SEGMENT_BYTES_MAX = 8 * 1024 * 1024;
 export const SEGMENT_HEADER_BYTES = 16;
 const TRAILER_BYTES = 16;
 const MAGIC = 0x31_67_65_73;
@@ -55,7 +56,7 @@ export class Segment {
     this.end = end;
   }
 
-  /** @param memory SEGMENT_BYTES of it. */
+  /** @param memory as much as the segment may have. */
   static begin(place: SegmentPlace, memory: Bytes): Segment {
     const segment = new Segment(place, memory, SEGMENT_HEADER_BYTES);
     memory.words.set([MAGIC, place.number, place.slot, FORMAT]);
@@ -170,13 +171,13 @@ export interface SegmentFile {
   readonly isSealed: boolean;
 }
 
-/** Reads a whole file. @returns `null` when it does not begin as that segment. */
-export function readSegmentFile(folder: string, number: number): SegmentFile | null {
+/** Reads a whole file into as much memory as a segment has. @returns `null` when it does not begin as that segment. */
+export function readSegmentFile(folder: string, number: number, segmentBytes: number): SegmentFile | null {
   const fd = openToRead(segmentPath(folder, number));
   try {
     const trailer = readTrailer(fd, number);
-    const bytes = new Bytes(SEGMENT_BYTES);
-    const end = readSync(fd, bytes.buffer, 0, trailer?.end ?? SEGMENT_BYTES, 0);
+    const bytes = new Bytes(Math.max(segmentBytes, alignedTo8(trailer?.end ?? 0)));
+    const end = readSync(fd, bytes.buffer, 0, trailer?.end ?? segmentBytes, 0);
     const [magic, name, slot, format] = bytes.words;
     if (end < SEGMENT_HEADER_BYTES || magic !== MAGIC || name !== number || format !== FORMAT) return null;
     return { bytes, end, slot: slot!, isSealed: trailer !== null };

@@ -38,6 +38,12 @@ export class State {
     this.segmentOf(place).live += 1;
   }
 
+  removeNamed(name: string): void {
+    const prior = this.named.get(name);
+    if (prior !== undefined) this.drop(prior);
+    this.named.delete(name);
+  }
+
   segmentOf(place: number): Segment {
     const segment = this.segments.get(slotOfPlace(place));
     if (segment === undefined) throw unreadable(`there is no segment for place ${place}`);

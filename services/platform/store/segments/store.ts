@@ -16,13 +16,15 @@ import { offsetOfPlace, placeOf, SLOTS_MAX } from './place.ts';
 import { tagOf } from './place-index.ts';
 import * as record from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { SEGMENT_BYTES, SEGMENT_HEADER_BYTES, Segment } from './segment.ts';
+import { SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, Segment } from './segment.ts';
 import { State } from './state.ts';
 
 export interface SegmentStoreOptions {
   readonly folder: string;
   /** Memory for the newest segments; one is always kept. */
   readonly cacheBytes: number;
+  /** Size of a segment; the largest there is when left out. */
+  readonly segmentBytes?: number;
   /** What was there could not be read: it has been removed, the store is empty. */
   onUnreadable(error: Corrupt): void;
 }
@@ -50,6 +52,7 @@ export async function openSegmentStore(options: SegmentStoreOptions): Promise<St
 class SegmentStore implements Store {
   private readonly options: SegmentStoreOptions;
   private readonly lock: FolderLock;
+  private readonly segmentBytes: number;
   private state: State;
   private active: Segment;
   /** Sealed segments that are still in memory, the oldest first. */
@@ -73,6 +76,7 @@ class SegmentStore implements Store {
   private constructor(options: SegmentStoreOptions, lock: FolderLock, { state, active, replayed }: Recovered) {
     this.options = options;
     this.lock = lock;
+    this.segmentBytes = segmentBytesOf(options);
     this.state = state;
     this.active = active ?? this.begin(1);
     this.sealedSinceCheckpoint = [...replayed];
@@ -80,7 +84,7 @@ class SegmentStore implements Store {
 
   static async open(options: SegmentStoreOptions, lock: FolderLock): Promise<SegmentStore> {
     try {
-      return new SegmentStore(options, lock, await recover(options.folder));
+      return new SegmentStore(options, lock, await recover(options.folder, segmentBytesOf(options)));
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error;
       options.onUnreadable(error);
@@ -138,6 +142,12 @@ class SegmentStore implements Store {
 
   putNamed(name: string, value: Uint8Array): void {
     this.state.moveNamed(name, this.append(record.NAMED, 0, 0, name, value));
+  }
+
+  deleteNamed(name: string): void {
+    if (!this.state.named.has(name)) return;
+    this.append(record.UNNAMED, 0, 0, name, NOTHING);
+    this.state.removeNamed(name);
   }
 
   names(): string[] {
@@ -212,7 +222,7 @@ class SegmentStore implements Store {
     }
     let read = segment.read(offset, this.scratch, GUESS_BYTES);
     const length = read < record.RECORD_HEADER_BYTES ? 0 : record.alignedTo8(record.lengthAt(this.scratch, 0));
-    if (length > read && length <= SEGMENT_BYTES) {
+    if (length > read && length <= SEGMENT_BYTES_MAX) {
       if (length > this.scratch.buffer.length) this.scratch = new record.Bytes(length);
       read = segment.read(offset, this.scratch, length);
     }
@@ -226,8 +236,8 @@ class SegmentStore implements Store {
   /** @returns the place of the new record. */
   private append(kind: record.RecordKind, prior: number, due: number, key: string, value: Uint8Array): number {
     const bytesMax = record.recordBytesMax(key, value);
-    assert(bytesMax <= SEGMENT_BYTES - SEGMENT_HEADER_BYTES, `${bytesMax} bytes to store, a segment has ${SEGMENT_BYTES}`);
-    if (this.active.end + bytesMax > SEGMENT_BYTES) this.roll();
+    assert(bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES, `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`);
+    if (this.active.end + bytesMax > this.segmentBytes) this.roll();
     const { active } = this;
     const at = active.end;
     const length = record.writeRecord(active.memory!, at, { kind, prior, due, key, value });
@@ -251,7 +261,7 @@ class SegmentStore implements Store {
     let slot = 1;
     while (segments.has(slot)) slot += 1;
     if (slot > SLOTS_MAX) throw new Unavailable('store-full', `store ${this.options.folder} has ${SLOTS_MAX} segments`);
-    const memory = this.spare.pop() ?? new record.Bytes(SEGMENT_BYTES);
+    const memory = this.spare.pop() ?? new record.Bytes(this.segmentBytes);
     const segment = Segment.begin({ folder: this.options.folder, number, slot }, memory);
     segments.set(slot, segment);
     return segment;
@@ -259,7 +269,7 @@ class SegmentStore implements Store {
 
   /** Lets go of the memory of segments that are on disk, beyond what is to be kept. */
   private forget(): void {
-    const keptMax = Math.max(0, Math.floor(this.options.cacheBytes / SEGMENT_BYTES) - 1);
+    const keptMax = Math.max(0, Math.floor(this.options.cacheBytes / this.segmentBytes) - 1);
     while (this.kept.length > keptMax) {
       const segment = this.kept.shift()!;
       if (this.spare.length === 0) this.spare.push(segment.memory!);
@@ -293,7 +303,7 @@ class SegmentStore implements Store {
 
   private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
     const kind = record.kindAt(bytes, at);
-    if (kind === record.GONE || kind === record.COMMIT) return;
+    if (kind !== record.UNIT && kind !== record.NAMED) return;
     const key = record.keyAt(bytes, at);
     if (kind === record.NAMED) {
       if (this.state.named.get(key) === place) this.putNamed(key, record.valueAt(bytes, at));
@@ -344,6 +354,10 @@ class SegmentStore implements Store {
     this.state.segments.delete(segment.slot);
     this.kept = this.kept.filter((kept) => kept !== segment);
   }
+}
+
+function segmentBytesOf({ segmentBytes }: SegmentStoreOptions): number {
+  return Math.min(segmentBytes ?? SEGMENT_BYTES_MAX, SEGMENT_BYTES_MAX);
 }
 
 function summary({ number, slot, records, live }: Segment): SegmentSummary {
