@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `croupier replay`: learns again from Kafka and compares the digests with the live ones. Chooses Kafka, the schema
- * registry and LevelDB.
+ * registry and stores of segments.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';

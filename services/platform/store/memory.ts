@@ -14,7 +14,10 @@ export class MemoryStore implements Store {
   private readonly byDue = new Map<number, Set<string>>();
   private readonly named = new Map<string, Buffer>();
   /** What was there at the last commit, of all that changed since. */
-  private readonly before = { units: new Map<string, Kept | undefined>(), named: new Map<string, Buffer | undefined>() };
+  private readonly before = {
+    units: new Map<string, Kept | undefined>(),
+    named: new Map<string, Buffer | undefined>(),
+  };
 
   get(unit: string): Buffer | undefined {
     return this.units.get(unit)?.value;

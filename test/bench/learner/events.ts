@@ -2,7 +2,15 @@
  * Events of the peer's shape (../shared/peers/kstreams, Fill.java): four decisions a unit in random order, every second
  * live decision rewarded 10,000 to 50,000 decisions later. A function of their number; holds nothing.
  */
-import type { ArmId, Decision, DecisionId, ExperimentId, Reward, RewardId, UnitId } from '../../../services/core/events.ts';
+import type {
+  ArmId,
+  Decision,
+  DecisionId,
+  ExperimentId,
+  Reward,
+  RewardId,
+  UnitId,
+} from '../../../services/core/events.ts';
 
 export interface Shape {
   /** Decisions without reward that come first. */
@@ -43,7 +51,8 @@ export function* events(shape: Shape, beginMs: number): Generator<BenchEvent> {
         due.set(at, [...(due.get(at) ?? []), step]);
       }
     }
-    for (const decided of due.get(step) ?? []) yield { reward: rewardOf(decided, atMs, beginMs + decided * STEP_MS, shape) };
+    for (const decided of due.get(step) ?? [])
+      yield { reward: rewardOf(decided, atMs, beginMs + decided * STEP_MS, shape) };
     due.delete(step);
   }
 }

@@ -41,10 +41,14 @@ export async function prepareInputs(cluster: Cluster, shape: Shape): Promise<Top
   const topics = topicNames(prefixOf(shape));
   await prepareOutputs(cluster, topics);
   const codecs = createCodecs(await openRegistrySource(cluster.registry, topics), topics);
-  const held = [...(await cluster.log.admin.offsets(topics.decisions)), ...(await cluster.log.admin.offsets(topics.rewards))];
+  const held = [
+    ...(await cluster.log.admin.offsets(topics.decisions)),
+    ...(await cluster.log.admin.offsets(topics.rewards)),
+  ];
   const there = held.reduce((sum, { end }) => sum + end, 0);
   if (there === eventCount(shape)) return topics;
-  if (there > 0) throw new Error(`${topics.decisions} is half filled: stop the stack (npm run stack -- down) and begin anew`);
+  if (there > 0)
+    throw new Error(`${topics.decisions} is half filled: stop the stack (npm run stack -- down) and begin anew`);
   const definitions = new ExperimentStore({
     log: cluster.log,
     topic: topics.experiments,

@@ -33,9 +33,12 @@ export class LearnerProcess {
       this.lines.push(line);
       if (this.lines.length > LINES_KEPT) this.lines.shift();
       // From here on it reads.
-      if (line.includes('"msg":"partition opened"')) this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
+      if (line.includes('"msg":"partition opened"'))
+        this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
     });
-    this.child.once('close', () => this.firstOpened.reject(new Error(`the learner stopped:\n${this.lines.join('\n')}`)));
+    this.child.once('close', () =>
+      this.firstOpened.reject(new Error(`the learner stopped:\n${this.lines.join('\n')}`)),
+    );
   }
 
   /** What it had used when its first partition began to read. */

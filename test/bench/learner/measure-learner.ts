@@ -9,8 +9,8 @@ import { type Codecs, createCodecs } from '../../../services/contracts/codec.ts'
 import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
 import { addCounts, type Counts, unaccounted, zeroCounts } from '../../../services/core/learning/counts.ts';
 import { openRegistrySource } from '../../../services/platform/registry/source.ts';
-import { type Cluster, prefixOf, prepareOutputs } from './inputs.ts';
 import { eventCount, type Shape } from './events.ts';
+import { type Cluster, prefixOf, prepareOutputs } from './inputs.ts';
 import { LearnerProcess } from './learner-process.ts';
 
 export interface LearnerRun {

@@ -65,7 +65,8 @@ export function readCheckpoint(folder: string): Checkpoint | null {
   };
   const slots = bytes.readUInt32LE(8);
   const tagsAt = HEADER_BYTES + alignedTo8(jsonEnd - HEADER_BYTES);
-  const table = (at: number): Uint32Array => new Uint32Array(Uint8Array.from(bytes.subarray(at, at + slots * 4)).buffer);
+  const table = (at: number): Uint32Array =>
+    new Uint32Array(Uint8Array.from(bytes.subarray(at, at + slots * 4)).buffer);
   return { ...rest, index: PlaceIndex.from(table(tagsAt), table(tagsAt + slots * 4), units) };
 }
 

@@ -150,9 +150,10 @@ class Replay {
     let at = begin;
     while (isIntact(bytes, at, end)) {
       const next = at + alignedTo8(lengthAt(bytes, at));
-      segment.records += 1;
-      if (kindAt(bytes, at) !== COMMIT) this.pending.push(pendingAt(bytes, at, placeOf(slot, at)));
-      else {
+      if (kindAt(bytes, at) !== COMMIT) {
+        segment.records += 1;
+        this.pending.push(pendingAt(bytes, at, placeOf(slot, at)));
+      } else {
         if (dueAt(bytes, at) !== state.commits) throw unreadable(`commit ${state.commits} is missing`);
         for (const record of this.pending) applyRecord(state, record);
         this.pending = [];
@@ -188,7 +189,11 @@ function applyRecord(state: State, { kind, key, place, prior }: Pending): void {
 async function removeUnused(
   folder: string,
   numbers: readonly number[],
-  { checkpoint, from, cut }: { readonly checkpoint: Checkpoint | null; readonly from: number; readonly cut: Cut | null },
+  {
+    checkpoint,
+    from,
+    cut,
+  }: { readonly checkpoint: Checkpoint | null; readonly from: number; readonly cut: Cut | null },
 ): Promise<void> {
   const kept = new Set(checkpoint?.sealed.map(({ number }) => number));
   const last = cut?.number ?? 0;

@@ -39,9 +39,12 @@ export class Segment {
   memory: Bytes | null;
   /** Where the records end. */
   end: number;
+  /** Records in it that were put. */
   records = 0;
-  /** Records that still count. */
+  /** Those of them that still count. */
   live = 0;
+  /** Nothing in it counts any more: it goes with the next checkpoint. */
+  isEmptied = false;
   private growing: GrowingDues | null = null;
   private sealed: SealedDues | null = null;
   private pages: Bytes | null = null;
@@ -199,7 +202,8 @@ function readTrailer(fd: number, number: number): { readonly end: number; readon
   readSync(fd, bytes.buffer, 0, TRAILER_BYTES, size - TRAILER_BYTES);
   const [end, pagesLength, check, magic] = bytes.words as unknown as [number, number, number, number];
   if (magic !== SEALED_MAGIC || check !== (end ^ pagesLength ^ SEALED_MAGIC) >>> 0) return null;
-  if (end + pagesLength + TRAILER_BYTES !== size) throw unreadable(`segment ${number} has ${size} bytes, not as sealed`);
+  if (end + pagesLength + TRAILER_BYTES !== size)
+    throw unreadable(`segment ${number} has ${size} bytes, not as sealed`);
   return { end, pagesLength };
 }
 

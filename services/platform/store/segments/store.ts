@@ -59,8 +59,6 @@ class SegmentStore implements Store {
   private kept: Segment[] = [];
   /** Sealed since the last commit. */
   private unwritten: Segment[] = [];
-  /** Nothing in them counts; they go with the next checkpoint. */
-  private emptied: Segment[] = [];
   private readonly spare: record.Bytes[] = [];
   private scratch = new record.Bytes(GUESS_BYTES);
   private sealedSinceCheckpoint: Segment[];
@@ -121,6 +119,7 @@ class SegmentStore implements Store {
   takeDue(upTo: number, limit: number): string[] {
     const units: string[] = [];
     for (const segment of this.state.segments.values()) {
+      if (segment.isEmptied) continue;
       segment.takeDue(upTo, (row) => {
         if (units.length === limit) return false;
         if (!this.isCurrent(segment, row)) return true;
@@ -174,7 +173,7 @@ class SegmentStore implements Store {
     await this.stop();
     await rmFiles(this.options.folder);
     this.state = new State();
-    [this.kept, this.unwritten, this.emptied, this.sealedSinceCheckpoint] = [[], [], [], []];
+    [this.kept, this.unwritten, this.sealedSinceCheckpoint] = [[], [], []];
     [this.unit, this.failure] = [null, null];
     this.active = this.begin(1);
   }
@@ -236,13 +235,16 @@ class SegmentStore implements Store {
   /** @returns the place of the new record. */
   private append(kind: record.RecordKind, prior: number, due: number, key: string, value: Uint8Array): number {
     const bytesMax = record.recordBytesMax(key, value);
-    assert(bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES, `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`);
+    assert(
+      bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES,
+      `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`,
+    );
     if (this.active.end + bytesMax > this.segmentBytes) this.roll();
     const { active } = this;
     const at = active.end;
     const length = record.writeRecord(active.memory!, at, { kind, prior, due, key, value });
     active.end = at + record.alignedTo8(length);
-    active.records += 1;
+    if (kind !== record.COMMIT) active.records += 1;
     return placeOf(active.slot, at);
   }
 
@@ -277,17 +279,25 @@ class SegmentStore implements Store {
     }
   }
 
-  /** Once less than half of all records count, writes the segment with the least that do anew. */
+  /** Once less than half of all records count, writes the segments with the least that do anew: as many as came, and one. */
   private collect(): void {
+    for (let more = this.unwritten.length + 1; more > 0; more--) {
+      const victim = this.victim();
+      if (victim === null) return;
+      this.empty(victim);
+    }
+  }
+
+  private victim(): Segment | null {
     const sealed = [...this.state.segments.values()].filter(
-      (segment) => !segment.isGrowing() && !this.emptied.includes(segment) && !this.unwritten.includes(segment),
+      (segment) => !segment.isGrowing() && !segment.isEmptied && !this.unwritten.includes(segment),
     );
-    if (sealed.length < COLLECTED_SEGMENTS_MIN) return;
+    if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
     const records = sealed.reduce((sum, segment) => sum + segment.records, 0);
     const live = sealed.reduce((sum, segment) => sum + segment.live, 0);
-    if (live * 2 > records) return;
+    if (live * 2 > records) return null;
     const share = (segment: Segment): number => segment.live / segment.records;
-    this.empty(sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least)));
+    return sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least));
   }
 
   private empty(victim: Segment): void {
@@ -298,7 +308,7 @@ class SegmentStore implements Store {
       this.moveIfCurrent(bytes, at, placeOf(victim.slot, at));
       at = next;
     }
-    this.emptied.push(victim);
+    victim.isEmptied = true;
   }
 
   private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
@@ -326,10 +336,12 @@ class SegmentStore implements Store {
   /** Goes on while commits do; that it failed is said by the next one. */
   private beginCheckpoint(): void {
     const { folder } = this.options;
-    const [flushed, emptied] = [this.sealedSinceCheckpoint, this.emptied];
-    [this.sealedSinceCheckpoint, this.emptied] = [[], []];
+    const flushed = this.sealedSinceCheckpoint;
+    this.sealedSinceCheckpoint = [];
     const { state, active } = this;
-    const sealed = [...state.segments.values()].filter((segment) => segment !== active && !emptied.includes(segment));
+    const all = [...state.segments.values()];
+    const sealed = all.filter((segment) => segment !== active && !segment.isEmptied);
+    const emptied = all.filter((segment) => segment.isEmptied);
     const bytes = encodeCheckpoint({
       commits: state.commits,
       sealed: sealed.map(summary),
@@ -340,7 +352,7 @@ class SegmentStore implements Store {
     const before = this.checkpoint;
     this.checkpoint = (async () => {
       await before;
-      for (const segment of flushed) if (!emptied.includes(segment)) await segment.flush();
+      for (const segment of flushed) if (!segment.isEmptied) await segment.flush();
       await active.flush();
       await writeCheckpoint(folder, bytes);
       for (const segment of emptied) await this.drop(segment);
@@ -369,6 +381,7 @@ function refusedCommit(error: unknown): Unavailable {
 }
 
 async function rmFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.endsWith('.segment')) await rm(join(folder, name), { force: true });
+  for (const name of await readdir(folder))
+    if (name.endsWith('.segment')) await rm(join(folder, name), { force: true });
   await removeCheckpoint(folder);
 }
