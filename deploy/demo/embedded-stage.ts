@@ -25,6 +25,8 @@ const SETTINGS = {
   limits: DEMO_LIMITS,
   sessionTimeoutMs: 6_000,
   commitIntervalMs: 200,
+  publishEventsMin: 0,
+  publishWaitMsMax: 10_000,
   rollUpAgeMs: 90 * 86_400_000,
   publishIntervalMs: 100,
   pollRecordsMax: 5_000,
@@ -84,9 +86,16 @@ class EmbeddedStage implements Stage {
         ),
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, groupId: name },
-      observer: learnerTelemetry(createMetrics({ service: 'learner', process: false }), this.logger, (error) => {
-        // Being cut off ends a killed learner, as it should.
-        if (!(error instanceof Fenced)) throw error;
+      observer: learnerTelemetry(createMetrics({ service: 'learner', process: false }), this.logger, {
+        log: cut.log,
+        topics,
+        tasks: () => [],
+        storeBytes: async () => 0,
+        timeMs: Date.now,
+        failed: (error) => {
+          // Being cut off ends a killed learner, as it should.
+          if (!(error instanceof Fenced)) throw error;
+        },
       }),
     });
     this.learners.set(name, learner);

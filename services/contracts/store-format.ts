@@ -61,6 +61,7 @@ const storedGroup = avroType({
                 },
               },
             },
+            { name: 'heldOut', type: 'boolean' },
             { name: 'features', type: { type: 'array', items: 'int' } },
             { name: 'decidedAtMs', type: 'long' },
             { name: 'clockMs', type: 'long' },

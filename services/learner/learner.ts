@@ -20,6 +20,9 @@ export interface LearnerSettings {
   readonly sessionTimeoutMs: number;
   readonly commitIntervalMs: number;
   readonly publishIntervalMs: number;
+  /** Decisions and counted rewards that must be new before a snapshot is published, unless the last one is so old. */
+  readonly publishEventsMin: number;
+  readonly publishWaitMsMax: number;
   /** Age at which cohorts are added into one, when nothing weighs them. */
   readonly rollUpAgeMs: number;
   readonly pollRecordsMax: number;
@@ -47,6 +50,8 @@ export interface LearnerOptions {
 
 export interface Learner {
   readonly tally: TallyRole;
+  /** `null` when every partition owned is restored and every tally owned has been read; else what is missing. */
+  notReady(): string | null;
   /** Hands everything over: commits, publishes, leaves its groups. */
   stop(): Promise<void>;
 }
@@ -86,6 +91,11 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
   await Promise.all([tally.start(), publish.start()]);
   return {
     tally,
+    notReady() {
+      const [restoring, reading] = [tally.restoring(), publish.reading()].map((partitions) => partitions.join(', '));
+      if (restoring !== '') return `partitions being restored: ${restoring}`;
+      return reading === '' ? null : `partitions of ${topics.tallies} being read: ${reading}`;
+    },
     async stop() {
       await tally.stop();
       await publish.stop();

@@ -21,6 +21,7 @@ interface Running {
   readonly publisher: Publisher;
   readonly stop: AbortController;
   readonly done: Promise<void>;
+  isStarted: boolean;
 }
 
 export class PublishRole {
@@ -55,6 +56,11 @@ export class PublishRole {
     await Promise.all([...this.running.keys()].map((partition) => this.disown(partition)));
   }
 
+  /** The partitions of the tallies owned that are not read yet. */
+  reading(): number[] {
+    return [...this.running].flatMap(([partition, { isStarted }]) => (isStarted ? [] : [partition]));
+  }
+
   defined(experiment: Experiment): void {
     for (const { publisher } of this.running.values()) publisher.defined(experiment);
   }
@@ -63,8 +69,9 @@ export class PublishRole {
     const writer = this.options.log.writer();
     const publisher = new Publisher({ ...this.options, partition, writer });
     const stop = new AbortController();
-    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => this.options.failed(error));
-    this.running.set(partition, { publisher, stop, done });
+    const running = { publisher, stop, done: Promise.resolve(), isStarted: false };
+    const done = this.run(running, writer).catch((error: unknown) => this.options.failed(error));
+    this.running.set(partition, Object.assign(running, { done }));
   }
 
   private async disown(partition: number): Promise<void> {
@@ -75,9 +82,12 @@ export class PublishRole {
     await running.done;
   }
 
-  private async run(publisher: Publisher, writer: LogWriter, stop: AbortSignal): Promise<void> {
+  private async run(running: Running, writer: LogWriter): Promise<void> {
+    const { publisher } = running;
+    const stop = running.stop.signal;
     try {
       await this.whileUnavailable(() => publisher.start(), stop);
+      running.isStarted = true;
       stop.addEventListener('abort', () => publisher.wake());
       while (!stop.aborted) {
         await publisher.changed(IDLE_WAIT_MS_MAX);
@@ -95,7 +105,7 @@ export class PublishRole {
   private async drain(publisher: Publisher): Promise<void> {
     try {
       await publisher.catchUp();
-      await publisher.publish();
+      await publisher.publish({ all: true });
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       // The next owner publishes it.

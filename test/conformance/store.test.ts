@@ -15,11 +15,11 @@ const SEGMENT_BYTES = 65_536;
 
 const bytes = (text: string) => Buffer.from(text);
 /** A copy: what a store gives is a view that its next call may change. */
-const valueOf = (store: Store, unit: string) => {
+const stored = (store: Store, unit: string) => {
   const value = store.get(unit);
   return value === undefined ? undefined : Buffer.from(value);
 };
-const namedOf = (store: Store, name: string) => {
+const storedNamed = (store: Store, name: string) => {
   const value = store.getNamed(name);
   return value === undefined ? undefined : Buffer.from(value);
 };
@@ -64,9 +64,9 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
     await fill(store, 'a', 'é', '中文', '😀', '__proto__');
     store.put('b', bytes('not yet'), NEVER);
     for (const unit of ['a', 'é', '中文', '😀', '__proto__'])
-      expect(valueOf(store, unit)).toEqual(bytes(`value of ${unit}`));
-    expect(valueOf(store, 'b')).toEqual(bytes('not yet'));
-    for (const unit of ['c', 'Ã©', 'aa', '']) expect(valueOf(store, unit)).toBeUndefined();
+      expect(stored(store, unit)).toEqual(bytes(`value of ${unit}`));
+    expect(stored(store, 'b')).toEqual(bytes('not yet'));
+    for (const unit of ['c', 'Ã©', 'aa', '']) expect(stored(store, unit)).toBeUndefined();
   });
 
   it('overwrites and deletes; what comes, goes and comes again is there once', async () => {
@@ -75,11 +75,11 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
     store.delete('b');
     store.delete('never there');
     await store.commit();
-    expect([valueOf(store, 'a'), valueOf(store, 'b')]).toEqual([bytes('new'), undefined]);
+    expect([stored(store, 'a'), stored(store, 'b')]).toEqual([bytes('new'), undefined]);
     await fill(store, 'b');
-    expect(valueOf(store, 'b')).toEqual(bytes('value of b'));
+    expect(stored(store, 'b')).toEqual(bytes('value of b'));
     store.put('empty', Buffer.alloc(0), NEVER);
-    expect(valueOf(store, 'empty')).toEqual(Buffer.alloc(0));
+    expect(stored(store, 'empty')).toEqual(Buffer.alloc(0));
   });
 
   it('gives units that are due once, whatever order they came in, and never those put again for later', () => {
@@ -120,18 +120,18 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
     store.deleteNamed('gone');
     store.deleteNamed('never there');
     await store.commit();
-    expect([valueOf(store, 'h'), namedOf(store, 'h')]).toEqual([bytes('unit'), bytes('named')]);
+    expect([stored(store, 'h'), storedNamed(store, 'h')]).toEqual([bytes('unit'), bytes('named')]);
     expect(store.names().sort()).toEqual(['h', 's/é']);
-    expect([namedOf(store, 's/é'), namedOf(store, 'gone')]).toEqual([bytes('2'), undefined]);
+    expect([storedNamed(store, 's/é'), storedNamed(store, 'gone')]).toEqual([bytes('2'), undefined]);
   });
 
   it('is empty once cleared, and goes on', async () => {
     await fill(store, 'a', 'b');
     store.putNamed('h', bytes('named'));
     await store.clear();
-    expect([valueOf(store, 'a'), store.names(), store.takeDue(NEVER, 10)]).toEqual([undefined, [], []]);
+    expect([stored(store, 'a'), store.names(), store.takeDue(NEVER, 10)]).toEqual([undefined, [], []]);
     await fill(store, 'c');
-    expect([valueOf(store, 'a'), valueOf(store, 'c')]).toEqual([undefined, bytes('value of c')]);
+    expect([stored(store, 'a'), stored(store, 'c')]).toEqual([undefined, bytes('value of c')]);
   });
 });
 
@@ -146,7 +146,7 @@ async function exercise(seed: number, reopen: (store: Store) => Promise<Store>):
   for (let clock = 0; clock < 60; clock++) {
     for (let i = 0; i < 60; i++) {
       const unit = unitOf(int(200));
-      expect(valueOf(store, unit)).toEqual(valueOf(truth, unit));
+      expect(stored(store, unit)).toEqual(stored(truth, unit));
       const value = Buffer.alloc(int(2_000), clock);
       const due = int(10) === 0 ? NEVER : clock + 1 + int(30);
       if (int(5) === 0) both((one) => one.delete(unit));
@@ -168,8 +168,8 @@ async function exercise(seed: number, reopen: (store: Store) => Promise<Store>):
     await truth.commit();
     if (int(5) === 0) store = await reopen(store);
   }
-  for (let i = 0; i < 200; i++) expect(valueOf(store, unitOf(i))).toEqual(valueOf(truth, unitOf(i)));
-  for (const name of truth.names()) expect(namedOf(store, name)).toEqual(namedOf(truth, name));
+  for (let i = 0; i < 200; i++) expect(stored(store, unitOf(i))).toEqual(stored(truth, unitOf(i)));
+  for (const name of truth.names()) expect(storedNamed(store, name)).toEqual(storedNamed(truth, name));
   expect(store.names().sort()).toEqual(truth.names().sort());
   await store.close();
 }
@@ -204,10 +204,10 @@ async function stateOf(path: string): Promise<unknown> {
 
 async function expectBegunAnew(): Promise<void> {
   const store = await open();
-  expect([valueOf(store, 'a'), store.names()]).toEqual([undefined, []]);
+  expect([stored(store, 'a'), store.names()]).toEqual([undefined, []]);
   expect(unreadable.map(({ code }) => code)).toEqual(['store-unreadable']);
   await fill(store, 'b');
-  expect(valueOf(store, 'b')).toEqual(bytes('value of b'));
+  expect(stored(store, 'b')).toEqual(bytes('value of b'));
   await store.close();
 }
 
@@ -259,7 +259,7 @@ describe('the store on disk', () => {
     first.putNamed('h', bytes('new'));
     await first.close();
     const again = await open();
-    expect([valueOf(again, 'a'), valueOf(again, 'b'), again.names()]).toEqual([bytes('value of a'), undefined, []]);
+    expect([stored(again, 'a'), stored(again, 'b'), again.names()]).toEqual([bytes('value of a'), undefined, []]);
     await again.close();
   });
 
@@ -282,7 +282,7 @@ describe('the store on disk', () => {
     await fill(first, 'a');
     await first.close();
     const again = await open();
-    expect(valueOf(again, 'a')).toEqual(bytes('value of a'));
+    expect(stored(again, 'a')).toEqual(bytes('value of a'));
     await again.close();
   });
 
@@ -291,7 +291,7 @@ describe('the store on disk', () => {
     await fill(first, 'a');
     await first.destroy();
     const again = await open();
-    expect(valueOf(again, 'a')).toBeUndefined();
+    expect(stored(again, 'a')).toBeUndefined();
     await again.close();
     expect(unreadable).toEqual([]);
   });
@@ -322,7 +322,7 @@ describe('the store on disk', () => {
     await first.close();
     await rm(join(folder, 'checkpoint'));
     const again = await open();
-    expect(valueOf(again, 'u3')).toEqual(Buffer.alloc(20_000, 3));
+    expect(stored(again, 'u3')).toEqual(Buffer.alloc(20_000, 3));
     for (let round = 0; round < 3; round++) await fillSegments(again);
     await again.close();
     expect(unreadable).toEqual([]);
@@ -349,7 +349,7 @@ describe('the store on disk', () => {
     await first.close();
     await damage(/\.segment$/, (size) => size - 100);
     const again = await open();
-    expect([valueOf(again, 'a'), valueOf(again, 'b')]).toEqual([bytes('value of a'), undefined]);
+    expect([stored(again, 'a'), stored(again, 'b')]).toEqual([bytes('value of a'), undefined]);
     await again.close();
     expect(unreadable).toEqual([]);
   });
@@ -359,7 +359,7 @@ describe('the store on disk', () => {
     await fillSegments(first);
     await damage(/^0{9}1\.segment$/, () => 1_000);
     expect(() => first.get('u0')).toThrow(/not what was written/);
-    expect(valueOf(first, 'u2')).toEqual(Buffer.alloc(20_000, 2));
+    expect(stored(first, 'u2')).toEqual(Buffer.alloc(20_000, 2));
     await first.destroy();
   });
 

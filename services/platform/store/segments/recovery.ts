@@ -173,15 +173,19 @@ function pendingAt(bytes: Bytes, offset: number, place: number): Pending {
 function applyRecord(state: State, { kind, key, place, prior }: Pending): void {
   switch (kind) {
     case UNIT:
-      return state.moveUnit(tagOf(key), place, prior);
+      state.moveUnit(tagOf(key), place, prior);
+      break;
     case GONE:
-      return state.removeUnit(tagOf(key), prior);
+      state.removeUnit(tagOf(key), prior);
+      break;
     case NAMED:
-      return state.moveNamed(key, place);
+      state.moveNamed(key, place);
+      break;
     case UNNAMED:
-      return state.removeNamed(key);
+      state.removeNamed(key);
+      break;
     case COMMIT:
-      return;
+      break;
   }
 }
 
