@@ -76,7 +76,7 @@ function decisionOf(step: number, atMs: number, shape: Shape): Decision {
     reason: 'bandit',
     policy: shape.dimension === 0 ? 'beta-ts' : 'linucb',
     snapshotVersion: step,
-    pendingExposures: null,
+    pendingExposures: 0,
     features: Array.from({ length: shape.dimension }, (_, at) => (at === 0 ? 1 : (mix(step, 3 + at) & 65535) / 65536)),
     decidedAtMs: atMs,
   };

@@ -33,7 +33,7 @@ export interface Cluster {
 
 /** Everything before topic names of this shape. */
 export function prefixOf({ pending, live, experiments, arms, dimension }: Shape): string {
-  return `bench2-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
+  return `bench-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
 }
 
 /** Makes sure that the topics hold the events of the shape. */
