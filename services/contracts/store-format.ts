@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -36,6 +36,27 @@ const storedGroup = avroType({
   type: 'record',
   name: 'StoredGroup',
   fields: [
+    {
+      name: 'letIn',
+      type: {
+        type: 'record',
+        name: 'LetInByStream',
+        fields: [
+          {
+            name: 'decisions',
+            type: {
+              type: 'record',
+              name: 'LetIn',
+              fields: [
+                { name: 'span', type: 'long' },
+                { name: 'records', type: 'long' },
+              ],
+            },
+          },
+          { name: 'rewards', type: 'LetIn' },
+        ],
+      },
+    },
     {
       name: 'decisions',
       type: {
@@ -108,8 +129,8 @@ const storedGroup = avroType({
   ],
 });
 
-export function encodeGroup({ decisions, rewards }: Group): Buffer {
-  return storedGroup.toBuffer({ decisions, rewards });
+export function encodeGroup({ letIn, decisions, rewards }: Group): Buffer {
+  return storedGroup.toBuffer({ letIn, decisions, rewards });
 }
 
 export function decodeGroup(unitId: UnitId, bytes: Buffer): Group {
