@@ -38,16 +38,9 @@ export const LEARNER_CONFIG = defineConfig({
   storeCacheBytes: {
     env: 'CROUPIER_LEARNER_STORE_CACHE_BYTES',
     type: integer({ min: 1_000_000, max: 64_000_000_000 }),
-    default: '64000000',
-    unit: 'bytes',
-    doc: 'Block cache of each join store',
-  },
-  storeWriteBufferBytes: {
-    env: 'CROUPIER_LEARNER_STORE_WRITE_BUFFER_BYTES',
-    type: integer({ min: 1_000_000, max: 4_000_000_000 }),
     default: '32000000',
     unit: 'bytes',
-    doc: 'Write buffer of each join store',
+    doc: 'Memory for what was last touched of each join store; one store a partition',
   },
   commitInterval: {
     env: 'CROUPIER_LEARNER_COMMIT_INTERVAL',
