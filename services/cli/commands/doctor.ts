@@ -4,7 +4,7 @@
  */
 import { formatDuration } from '../../contracts/duration.ts';
 import { CroupierError, Unavailable } from '../../core/errors.ts';
-import { type JoinLimits, rewardMemoryMs } from '../../core/join/group.ts';
+import { type JoinLimits, rebuiltFromMs } from '../../core/join/group.ts';
 import type { Log, TopicSettings, TopicSpec } from '../../platform/log/port.ts';
 import { readToEnd, startOf } from '../../platform/log/read-to-end.ts';
 import { renderTable } from '../../platform/table.ts';
@@ -65,7 +65,7 @@ async function topicFindings({ log, topics }: Installation, limits: JoinLimits):
       continue;
     }
     found.set(spec.topic, settings);
-    const memoryMs = [topics.decisions, topics.rewards].includes(spec.topic) ? 2 * rewardMemoryMs(limits) : null;
+    const memoryMs = [topics.decisions, topics.rewards].includes(spec.topic) ? rebuiltFromMs(limits) : null;
     findings.push(...settingFindings(spec, settings, memoryMs));
   }
   return [...findings, ...coPartitioning(topics.decisions, topics.rewards, found)];
