@@ -1,5 +1,6 @@
 /** What a learner can be told. */
 
+import { ROLL_UP_AGE_MS_MIN } from '../core/learning/roll-up.ts';
 import { choice, defineConfig, duration, flag, integer, text, type Values } from '../platform/config.ts';
 import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
 import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
@@ -69,7 +70,7 @@ export const LEARNER_CONFIG = defineConfig({
   },
   rollUpAge: {
     env: 'CROUPIER_LEARNER_ROLL_UP_AGE',
-    type: duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
+    type: duration({ minMs: ROLL_UP_AGE_MS_MIN, maxMs: 3_650 * DAY_MS }),
     default: '90d',
     doc: 'Age at which the cohorts of an experiment that does not forget are added into one; longer than the join window',
   },

@@ -134,6 +134,7 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
       createTopics: (specs) => log.admin.createTopics(specs),
       deleteTopics: (names) => log.admin.deleteTopics(names),
       partitionCount: (topic) => log.admin.partitionCount(topic),
+      describe: (topic) => log.admin.describe(topic),
       offsets: async (topic) =>
         (await log.admin.offsets(topic)).map(({ start, end }, partition) => ({
           start: kept({ topic, partition }, start),
