@@ -17,12 +17,12 @@ import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
 import { Signal } from '../platform/log/signal.ts';
+import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 
 export interface PublisherOptions {
   readonly log: Log;
   readonly topics: TopicNames;
   readonly codecs: Codecs;
-  readonly writer: LogWriter;
   /** The partition of the tallies that it owns. */
   readonly partition: number;
   readonly talliesPartitions: number;
@@ -53,6 +53,8 @@ export class Publisher {
   private readonly published = new Map<ExperimentId, { readonly digest: string; readonly version: number }>();
   private readonly follower: TopicFollower;
   private readonly news = new Signal();
+  /** Of this partition's experiments; gone after a failure. */
+  private writer: LogWriter | null = null;
 
   constructor(options: PublisherOptions) {
     this.options = options;
@@ -80,6 +82,7 @@ export class Publisher {
 
   async stop(): Promise<void> {
     await this.follower.stop();
+    await this.writer?.close();
   }
 
   /** Resolves when there is something to publish, at the latest after the wait. */
@@ -100,24 +103,42 @@ export class Publisher {
 
   /** Publishes a snapshot of each experiment that changed since the last call. @throws Unavailable. */
   async publish(): Promise<void> {
+    const writer = this.writer ?? (await this.takeOver());
     for (const experimentId of [...this.dirty]) {
       const experiment = this.options.experiments.get(experimentId);
       // Tallies of a definition not read yet: it stays dirty until the definition comes.
       if (experiment === undefined) continue;
       this.dirty.delete(experimentId);
       const snapshot = this.build(experiment);
-      if (snapshot !== null && this.isNews(snapshot)) await this.append(snapshot);
+      if (snapshot !== null && this.isNews(snapshot)) await this.append(writer, snapshot);
     }
   }
 
-  private async append(snapshot: ParametersSnapshot): Promise<void> {
-    const { topics, writer, codecs, snapshotsPartitions, observer } = this.options;
+  /** An earlier publisher may have read further than we: what it read is there now, and it publishes no more. */
+  private async takeOver(): Promise<LogWriter> {
+    const { log, topics, partition, snapshotsPartitions } = this.options;
+    const name = `${topics.snapshots}/${partition}`;
+    const writer = await takeOver(log, name, partitionsOf(topics.snapshots, snapshotsPartitions));
+    try {
+      await this.catchUp();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    this.writer = writer;
+    return writer;
+  }
+
+  private async append(writer: LogWriter, snapshot: ParametersSnapshot): Promise<void> {
+    const { topics, codecs, snapshotsPartitions, observer } = this.options;
     const { experimentId } = snapshot;
     const to = { topic: topics.snapshots, partition: partitionOf(experimentId, snapshotsPartitions) };
     try {
       await writer.append(to, [{ key: experimentId, value: codecs.snapshot.encode(snapshot) }]);
     } catch (error) {
       this.dirty.add(experimentId);
+      this.writer = null;
+      await writer.close();
       throw error;
     }
     this.published.set(experimentId, snapshot);

@@ -32,6 +32,7 @@ export class CrashPoint {
     return {
       reader: () => log.reader(),
       writer: () => this.writer(log.writer(), appendsTo),
+      soleWriter: async (name) => this.writer(await log.soleWriter(name), appendsTo),
       membership: () => log.membership(),
       admin: log.admin,
       close: () => log.close(),
@@ -97,6 +98,7 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
       };
     },
     writer: () => log.writer(),
+    soleWriter: (name) => log.soleWriter(name),
     membership: () => log.membership(),
     admin: {
       createTopics: (specs) => log.admin.createTopics(specs),

@@ -202,7 +202,12 @@ export class World {
   }
 }
 
-function topicSpecs(topics: TopicNames, partitions: number, inputBytesMax: number): TopicSpec[] {
+export function topicSpecs(
+  topics: TopicNames,
+  partitions: number,
+  inputBytesMax: number,
+  talliesPartitions = 2,
+): TopicSpec[] {
   const spec = (
     topic: string,
     count: number,
@@ -219,7 +224,7 @@ function topicSpecs(topics: TopicNames, partitions: number, inputBytesMax: numbe
     spec(topics.experiments, 1, 'compact'),
     spec(topics.decisions, partitions, 'delete', inputBytesMax),
     spec(topics.rewards, partitions, 'delete', inputBytesMax),
-    spec(topics.tallies, 2, 'compact'),
+    spec(topics.tallies, talliesPartitions, 'compact'),
     spec(topics.snapshots, 2, 'compact'),
     spec(topics.deadLetters, 1, 'delete', 1_048_576),
   ];
