@@ -25,6 +25,7 @@ const SETTINGS = {
   limits: DEMO_LIMITS,
   sessionTimeoutMs: 6_000,
   commitIntervalMs: 200,
+  rollUpAgeMs: 90 * 86_400_000,
   publishIntervalMs: 100,
   pollRecordsMax: 5_000,
   reopenDelayMs: 1_000,

@@ -130,7 +130,7 @@ export function learnedFrom(log: readonly LoggedImpression[], experiment: Experi
   const armIds = experiment.arms.map((arm) => arm.id);
   const attributes = experiment.arms.map((arm) => arm.attributes);
   const input: PolicyInput = { layout, armIds, attributes, sums };
-  const serving = policy.serve(policy.prepare(input, parameters), parameters);
+  const serving = policy.serve(policy.prepare(input, parameters), parameters, null);
   return flooredProbabilities(serving, new Float64Array(), [...sums.keys()], experiment.floor);
 }
 

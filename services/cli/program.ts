@@ -164,17 +164,21 @@ function addDecider(program: Command, session: Session): void {
     .requiredOption('--user <id>', 'whom the arm is for')
     .option('--context <name=value...>', 'facts about the request; true, false, numbers, "text in quotes" or bare text')
     .option('--algorithm <kind>', 'a policy of the experiment other than its first')
+    .option('--slots <count>', 'how many different arms to deal, up to the slots of the experiment', decimal)
     .action(async (experiment: string, options: DecideOptions, command: Command) => {
       await session.withDecider(command, (decider) => decide(decider, experiment, options));
     });
   program
     .command('reward')
-    .description('report a reward; without --decision it goes to the newest decision of the user within the window')
+    .description('report a reward; without --decision the attribution of the experiment says whose it is')
     .argument('<experiment>', 'its id')
     .requiredOption('--user <id>', 'who brought it')
     .requiredOption('--value <number>', 'in the units of the experiment', decimal)
     .option('--decision <id>', 'the decision that it belongs to')
-    .option('--arm <index>', 'the arm that it is for, by index or id; checked, the decision is what counts')
+    .option(
+      '--arm <index>',
+      'the arm that it is for, by index or id; matters where decisions have several slots, else it is only checked',
+    )
     .action(async (experiment: string, options: RewardOptions, command: Command) => {
       await session.withDecider(command, (decider) => reward(decider, experiment, options));
     });

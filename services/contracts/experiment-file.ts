@@ -68,6 +68,7 @@ class Reader {
       Object.entries(SECTIONS).map(([key, schema]) => [key, this.section(key, schema, raw.get(key))]),
     ) as Partial<Sections>;
     this.checkArms(sections);
+    this.checkNamedArms(sections);
     this.checkContext(sections.context ?? []);
     this.checkReward(sections);
     const policies = this.policySpecs(sections, raw);
@@ -93,16 +94,23 @@ class Reader {
     this.report(path, unknown('key', String(path.at(-1)), known), { atKey: true });
   }
 
-  private checkArms({ arms, fallback }: Partial<Sections>): void {
+  private checkArms({ arms }: Partial<Sections>): void {
     if (arms === undefined) return;
     this.checkOnce(
       arms.map(({ id }) => id),
       (index) => ['arms', index],
     );
     if (arms.every(({ state }) => state === 'retired')) this.report(['arms'], 'at least one must be active');
-    if (fallback === undefined) return;
+  }
+
+  private checkNamedArms({ arms, fallback, holdout }: Partial<Sections>): void {
+    if (arms === undefined) return;
     const active = arms.filter(({ state }) => state === 'active').map(({ id }) => id);
-    if (!active.includes(fallback)) this.report(['fallback'], unknown('active arm', fallback, active));
+    const check = (path: Path, id: string): void => {
+      if (!active.includes(id)) this.report(path, unknown('active arm', id, active));
+    };
+    if (fallback !== undefined) check(['fallback'], fallback);
+    if (holdout !== undefined && holdout !== null) check(['holdout', 'arm'], holdout.arm);
   }
 
   private checkContext(context: Sections['context']): void {
@@ -226,6 +234,8 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     policies,
     floor: sections.floor,
     fallbackArmId: (sections.fallback ?? firstActive.id) as ArmId,
+    slots: sections.slots,
+    holdout: sections.holdout && { share: sections.holdout.share, armId: sections.holdout.arm as ArmId },
     context: sections.context,
     reward: {
       metric: reward.metric,

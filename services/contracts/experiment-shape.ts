@@ -1,9 +1,9 @@
 /** The shape of an experiment file, section by section. Not here: what the sections must have in common. */
 import { z } from 'zod';
-import { FOLDS } from '../core/experiment.ts';
+import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { ARMS_MAX, CROSSED_MAX, DIMENSION_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { ARMS_MAX, CROSSED_MAX, DIMENSION_MAX, SLOTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -105,7 +105,7 @@ const reward = mapping({
 });
 
 const attribution = mapping({
-  model: choice('last-touch').default('last-touch'),
+  model: choice(...ATTRIBUTION_MODELS).default('last-touch'),
   window: duration(1, 400 * DAY_MS),
 });
 
@@ -113,6 +113,8 @@ const forgetting = z.union(
   [mapping({ halfLife: duration(1, 400 * DAY_MS) }), mapping({ window: duration(1, 400 * DAY_MS) })],
   { error: 'allowed is a mapping with either halfLife or window, a duration such as 7d' },
 );
+
+const holdout = mapping({ share: number(0, HOLDOUT_SHARE_MAX), arm: text() });
 
 /** By key of the file. */
 export const SECTIONS = {
@@ -122,6 +124,8 @@ export const SECTIONS = {
   policies: list(policy, 1, 100).optional(),
   floor: number(0, 1).default(0.01),
   fallback: text().optional(),
+  slots: whole(1, SLOTS_MAX).default(1),
+  holdout: holdout.nullable().default(null),
   context: list(feature, 0, 1_000).default([]),
   reward,
   attribution,

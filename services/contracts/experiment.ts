@@ -2,16 +2,20 @@
 import type { ArmId, ExperimentId } from '../core/events.ts';
 import {
   type Arm,
+  ATTRIBUTION_MODELS,
+  type AttributionSpec,
   contextDimension,
   type Experiment,
   type Feature,
   type Fold,
   type Forgetting,
+  HOLDOUT_SHARE_MAX,
+  type Holdout,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
-import { ARMS_MAX, DIMENSION_MAX } from './limits.ts';
+import { ARMS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -39,9 +43,11 @@ export interface ExperimentRecord {
   readonly policies: readonly { readonly kind: string; readonly parameters: readonly NamedNumber[] }[];
   readonly floor: number;
   readonly fallbackArmId: string;
+  readonly slots: number;
+  readonly holdout: { readonly share: number; readonly armId: string } | null;
   readonly context: readonly FeatureRecord[];
   readonly reward: RewardRecord;
-  readonly attribution: { readonly model: 'last_touch'; readonly windowMs: number };
+  readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
   readonly appliedAtMs: readonly number[];
@@ -70,7 +76,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     policies: experiment.policies.map(({ kind, parameters }) => ({ kind, parameters: sortedEntries(parameters) })),
     context: experiment.context.map(toFeature),
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
-    attribution: { model: 'last_touch', windowMs: experiment.attribution.windowMs },
+    attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment.forgetting),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
@@ -99,13 +105,34 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
+    slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
+    holdout: fromHoldout(raw.holdout, arms),
     context: fromContext(raw.context),
     reward: fromReward(raw.reward),
-    attribution: { model: 'last-touch', windowMs: whole('windowMs', raw.attribution.windowMs, { min: 1 }) },
+    attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
     appliedAtMs,
   };
+}
+
+function fromHoldout(raw: ExperimentRecord['holdout'], arms: readonly Arm[]): Holdout | null {
+  if (raw === null) return null;
+  const arm = arms.find(({ id }) => id === raw.armId);
+  if (arm === undefined) refuse('contradictory', `holdout arm ${raw.armId} is none of the arms`);
+  return { share: finite('holdout share', raw.share, { min: 0, max: HOLDOUT_SHARE_MAX }), armId: arm.id };
+}
+
+/** Avro's symbols have no hyphens. */
+function symbolOf(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+function fromAttribution(raw: ExperimentRecord['attribution']): AttributionSpec {
+  const model = ATTRIBUTION_MODELS.find((candidate) => symbolOf(candidate) === raw.model);
+  if (model === undefined)
+    refuse('contradictory', `attribution ${raw.model}, allowed ${ATTRIBUTION_MODELS.join(', ')}`);
+  return { model, windowMs: whole('windowMs', raw.windowMs, { min: 1 }) };
 }
 
 function toForgetting(forgetting: Forgetting | null): ExperimentRecord['forgetting'] {

@@ -3,6 +3,7 @@
  * Not here: partition counts and retention (deploy/topics.yaml).
  */
 import type { ExperimentId } from '../core/events.ts';
+import type { CohortTally } from '../core/learning/tally.ts';
 
 /** The kinds of record, one topic each. */
 export const RECORD_KINDS = ['experiment', 'decision', 'reward', 'tally', 'snapshot', 'dead-letter'] as const;
@@ -51,6 +52,23 @@ export function subjectOf(topic: string): string {
 
 export function cohortSumsKey(experimentId: ExperimentId, partition: number, cohort: number): string {
   return `${experimentId}/${partition}/${cohort}`;
+}
+
+/** The one tally of all closed cohorts. */
+export function rolledUpSumsKey(experimentId: ExperimentId, partition: number): string {
+  return `${experimentId}/${partition}/rolled-up`;
+}
+
+export function tallyKey(
+  { experimentId, cohort, rolledUp }: Pick<CohortTally, 'experimentId' | 'cohort' | 'rolledUp'>,
+  partition: number,
+): string {
+  return rolledUp ? rolledUpSumsKey(experimentId, partition) : cohortSumsKey(experimentId, partition, cohort);
+}
+
+/** @param key of the sums of a cohort, or of the rolled-up ones. */
+export function experimentOfTallyKey(key: string): string {
+  return key.split('/').slice(0, -2).join('/');
 }
 
 /** Has one slash; a cohort's key has two or more, whatever the experiment's id. */

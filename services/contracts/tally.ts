@@ -24,6 +24,8 @@ export interface TallyRecord {
 interface CohortSumsRecord {
   readonly experimentId: string;
   readonly cohort: number;
+  readonly rolledUp: boolean;
+  readonly changedTogether: number;
   readonly arms: readonly ArmSumsRecord[];
 }
 interface ArmSumsRecord {
@@ -75,14 +77,17 @@ function toBody(body: Body): TallyRecord['body'] {
       return { armId: text('armId', armId), hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
     });
   const experimentId = text('experimentId', body.experimentId);
-  return { 'dev.croupier.v1.CohortSums': { experimentId, cohort: cohortIndex(body.cohort), arms } };
+  const { rolledUp } = body;
+  const cohort = cohortIndex(body.cohort);
+  return { 'dev.croupier.v1.CohortSums': { experimentId, cohort, rolledUp, changedTogether: together(body), arms } };
 }
 
 function fromBody(body: TallyRecord['body']): Body {
   if ('dev.croupier.v1.PartitionProgress' in body) {
     return { kind: 'progress', counts: fromCounts(body['dev.croupier.v1.PartitionProgress']) };
   }
-  const { experimentId, cohort, arms } = body['dev.croupier.v1.CohortSums'];
+  const record = body['dev.croupier.v1.CohortSums'];
+  const { experimentId, cohort, rolledUp, arms } = record;
   const sums: CohortSums = new Map();
   for (const arm of arms) {
     const armId = text('armId', arm.armId) as ArmId;
@@ -90,7 +95,18 @@ function fromBody(body: TallyRecord['body']): Body {
     sums.set(armId, exactVector(arm));
   }
   const id = text('experimentId', experimentId) as ExperimentId;
-  return { kind: 'sums', experimentId: id, cohort: cohortIndex(cohort), sums };
+  return {
+    kind: 'sums',
+    experimentId: id,
+    cohort: cohortIndex(cohort),
+    rolledUp,
+    changedTogether: together(record),
+    sums,
+  };
+}
+
+function together({ changedTogether }: Pick<CohortTally, 'changedTogether'>): number {
+  return whole('changedTogether', changedTogether, { min: 1 });
 }
 
 function cohortIndex(cohort: number): number {

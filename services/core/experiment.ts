@@ -56,9 +56,13 @@ export interface RewardSpec {
   readonly missing: { readonly mode: 'impute'; readonly value: number } | { readonly mode: 'labelled' };
 }
 
+/** By log order, of the decisions that a reward fits: the first, the last, or every one up to a limit (join/attribution.ts). */
+export const ATTRIBUTION_MODELS = ['last-touch', 'first-touch', 'every-decision'] as const;
+export type AttributionModel = (typeof ATTRIBUTION_MODELS)[number];
+
 export interface AttributionSpec {
-  /** Which decision a reward without decisionId belongs to. */
-  readonly model: 'last-touch';
+  /** Which decisions a reward belongs to; one that names its decision fits no other. */
+  readonly model: AttributionModel;
   /** A reward counts when 0 ≤ occurredAt − decidedAt ≤ windowMs. */
   readonly windowMs: number;
 }
@@ -69,6 +73,15 @@ export type Forgetting =
   | { readonly kind: 'half-life'; readonly spanMs: number }
   /** Cohorts older than the span do not count. */
   | { readonly kind: 'window'; readonly spanMs: number };
+
+/** A share of the units that always gets one arm, so that what learning is worth can be measured against it. */
+export interface Holdout {
+  /** Of the units, in [0, HOLDOUT_SHARE_MAX]. */
+  readonly share: number;
+  readonly armId: ArmId;
+}
+
+export const HOLDOUT_SHARE_MAX = 0.5;
 
 export interface Experiment {
   readonly id: ExperimentId;
@@ -82,6 +95,10 @@ export interface Experiment {
   /** Share of probability spread evenly over the eligible arms, in [0, 1]. */
   readonly floor: number;
   readonly fallbackArmId: ArmId;
+  /** The most arms that one decision may deal; at least 1. */
+  readonly slots: number;
+  /** Units kept out for comparison; `null` for none. */
+  readonly holdout: Holdout | null;
   readonly context: readonly Feature[];
   readonly reward: RewardSpec;
   readonly attribution: AttributionSpec;

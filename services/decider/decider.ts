@@ -120,15 +120,16 @@ export class Decider {
   }
 
   /** How it would decide now; logs nothing. @throws as `decide`. */
-  explain(input: DecideInput): DecisionOutcome & Explanation {
+  explain(input: DecideInput): { readonly outcome: DecisionOutcome; readonly explanation: Explanation } {
     const { experimentId, request } = checkDecide(input);
     return explain(this.find(experimentId).deciding, request, this.stamp());
   }
 
-  /** The policy's figure for each arm in order of definition; `null` for one that was not drawn from. */
-  scores({ outcome, served }: Dealt): readonly (number | null)[] {
-    const scores = scoresOf(served.deciding, outcome);
-    const byArm = new Map(outcome.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
+  /** The policy's figure for each arm in order of definition; `null` for one that the first slot was not drawn from. */
+  scores({ outcome: { decision, slots }, served }: Dealt): readonly (number | null)[] {
+    const [first] = slots;
+    const scores = scoresOf(served.deciding, decision, first!);
+    const byArm = new Map(first!.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
     return served.deciding.experiment.arms.map((_, arm) => byArm.get(arm) ?? null);
   }
 

@@ -16,13 +16,14 @@ const selectArm = z.strictObject({
   algorithm: z.string().nullish(),
   user_id: z.string(),
   context: context.nullish(),
+  slots: z.int().nullish(),
 });
 
 const updateReward = z.strictObject({
   exp_id: z.string(),
   algorithm: z.string().nullish(),
   user_id: z.string(),
-  /** Index or id. Says what the caller believes, if anything; the decision says what was dealt. */
+  /** Index or id. Where decisions have several slots, the arm whose reward it is; else the decision says what was dealt. */
   arm: z.union([z.int(), z.string()]).nullish(),
   reward: z.number(),
   /** Taken and not used: what was known at the decision was logged with it. */
@@ -51,18 +52,25 @@ function select(decider: Decider, body: unknown): object {
     context: asked.context ?? new Map(),
     algorithm: asked.algorithm ?? null,
     eligibleArmIds: [],
+    slots: asked.slots ?? 1,
   });
-  const { decision, armIndex } = dealt.outcome;
+  const { decision } = dealt.outcome;
   const { armCounts, armValues } = statisticsOf(dealt.served, decision.policy);
-  const { armId, propensity } = decision.slots[0]!;
+  const slots = decision.slots.map(({ armId, propensity }, at) => ({
+    arm: dealt.outcome.slots[at]!.armIndex,
+    strategy_id: armId,
+    propensity,
+  }));
+  const [first] = slots;
   return {
     status: 'success',
     exp_id: decision.experimentId,
     user_id: decision.unitId,
-    selected_arm: armIndex,
-    strategy_id: armId,
+    selected_arm: first!.arm,
+    strategy_id: first!.strategy_id,
     decision_id: decision.decisionId,
-    propensity,
+    propensity: first!.propensity,
+    slots,
     debug: { scores: decider.scores(dealt), counts: armCounts, values: armValues },
   };
 }
@@ -81,7 +89,8 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     occurredAtMs: null,
     decisionId: told.decision_id ?? null,
     experimentId: experiment.id,
-    armId: null,
+    // Of several arms the caller must say which one it is; of a single one, the decision knows better.
+    armId: armIndex === null || experiment.slots === 1 ? null : experiment.arms[armIndex]!.id,
   });
   return {
     status: 'success',

@@ -36,8 +36,9 @@ export class Measures implements DeciderObserver {
     const { decision, clipped } = outcome;
     const experiment = decision.experimentId;
     const algorithm = decision.policy;
-    const arm = decision.slots[0]!.armId;
-    this.metrics.decisions.inc({ experiment, algorithm, arm, reason: decision.reason });
+    for (const { armId: arm } of decision.slots) {
+      this.metrics.decisions.inc({ experiment, algorithm, arm, reason: decision.reason });
+    }
     this.metrics.regret.inc({ experiment, algorithm }, facts.estimatedRegret);
     this.metrics.seconds.observe(facts.durationMs / 1_000);
     if (clipped > 0) this.metrics.clipped.inc({ experiment }, clipped);
@@ -90,7 +91,7 @@ function register(metrics: Metrics) {
   return {
     decisions: metrics.counter({
       name: 'mab_decisions_total',
-      help: 'Decisions dealt, by why this arm was dealt.',
+      help: 'Arms dealt, one for each slot of a decision, by why.',
       labelNames: ['experiment', 'algorithm', 'arm', 'reason'],
     }),
     regret: metrics.counter({

@@ -31,12 +31,14 @@ const decideRequest = z
     context: context.nullish(),
     algorithm: optional(z.string()),
     eligibleArmIds: z.array(z.string()).nullish(),
+    slots: z.int().nullish(),
   })
   .transform(
     (message): DecideInput => ({
       ...message,
       context: message.context ?? new Map(),
       eligibleArmIds: message.eligibleArmIds ?? [],
+      slots: message.slots ?? 1,
     }),
   );
 
@@ -79,13 +81,12 @@ const REASONS: Readonly<Record<DecisionReason, string>> = {
   forced: 'DECISION_REASON_FORCED',
 };
 
-export function decideResponse({ outcome: { decision, armIndex } }: Dealt): object {
+export function decideResponse({ outcome: { decision, slots } }: Dealt): object {
   return {
     decisionId: decision.decisionId,
     experimentId: decision.experimentId,
     experimentVersion: decision.experimentVersion,
-    // One slot is drawn: the arm that the outcome names.
-    slots: decision.slots.map(({ armId, propensity }) => ({ armId, armIndex, propensity })),
+    slots: decision.slots.map(({ armId, propensity }, at) => ({ armId, armIndex: slots[at]!.armIndex, propensity })),
     reason: REASONS[decision.reason],
     policy: decision.policy,
     snapshotVersion: String(decision.snapshotVersion),

@@ -20,6 +20,8 @@ export interface DecideInput {
   readonly algorithm: string | null;
   /** Empty for all active arms. */
   readonly eligibleArmIds: readonly string[];
+  /** How many arms to deal. */
+  readonly slots: number;
 }
 
 export interface RewardInput {
@@ -53,6 +55,7 @@ export function checkDecide(input: DecideInput): {
       context: checkContext(input.context),
       algorithm: input.algorithm === null ? null : text('algorithm', input.algorithm),
       eligibleArmIds: eligibleArmIds.length === 0 ? null : eligibleArmIds.map((id) => text('eligible arm id', id)),
+      slots: input.slots,
     },
   };
 }

@@ -44,13 +44,15 @@ export function statisticsOf({ deciding, held, means }: Served, algorithm: strin
 }
 
 /**
- * An estimate of what one decision gave up: the best eligible arm's mean less the dealt arm's, by the statistics held
- * when it was decided; in raw units, at least 0. An arm that nothing is known of counts as the best.
+ * An estimate of what one decision gave up: by slot, the best eligible arm's mean less the dealt arm's, by the statistics
+ * held when it was decided; in raw units, at least 0. An arm that nothing is known of counts as the best.
  */
-export function estimatedRegret(means: Float64Array, { armIndex, eligible }: DecisionOutcome): number {
-  const best = bestOf(means, eligible);
-  const dealt = means[armIndex]!;
-  return best === null || Number.isNaN(dealt) ? 0 : Math.max(0, means[best]! - dealt);
+export function estimatedRegret(means: Float64Array, { slots }: Pick<DecisionOutcome, 'slots'>): number {
+  return slots.reduce((regret, { armIndex, eligible }) => {
+    const best = bestOf(means, eligible);
+    const dealt = means[armIndex]!;
+    return best === null || Number.isNaN(dealt) ? regret : regret + Math.max(0, means[best]! - dealt);
+  }, 0);
 }
 
 function bestOf(means: Float64Array, among: readonly number[]): number | null {

@@ -61,6 +61,12 @@ export const LEARNER_CONFIG = defineConfig({
     default: '100ms',
     doc: 'Least time between two snapshots of an experiment; the first change after it is published at once',
   },
+  rollUpAge: {
+    env: 'CROUPIER_LEARNER_ROLL_UP_AGE',
+    type: duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
+    default: '90d',
+    doc: 'Age at which the cohorts of an experiment that does not forget are added into one; longer than the join window',
+  },
   sessionTimeout: {
     env: 'CROUPIER_LEARNER_SESSION_TIMEOUT',
     type: duration({ minMs: 6_000, maxMs: DAY_MS }),

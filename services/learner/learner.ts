@@ -20,6 +20,8 @@ export interface LearnerSettings {
   readonly sessionTimeoutMs: number;
   readonly commitIntervalMs: number;
   readonly publishIntervalMs: number;
+  /** Age at which cohorts are added into one, when nothing weighs them. */
+  readonly rollUpAgeMs: number;
   readonly pollRecordsMax: number;
   readonly reopenDelayMs: number;
 }

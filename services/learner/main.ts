@@ -76,6 +76,7 @@ async function run(values: LearnerValues): Promise<void> {
       sessionTimeoutMs: values.sessionTimeout,
       commitIntervalMs: values.commitInterval,
       publishIntervalMs: values.publishInterval,
+      rollUpAgeMs: values.rollUpAge,
       pollRecordsMax: values.pollRecordsMax,
       reopenDelayMs: REOPEN_DELAY_MS,
     },

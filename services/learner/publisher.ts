@@ -8,11 +8,11 @@ import type { TopicNames } from '../contracts/keys.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt, Invalid, type Unavailable } from '../core/errors.ts';
-import type { ExperimentId, PerStream } from '../core/events.ts';
+import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
-import { MergedSums } from '../core/learning/merge.ts';
+import { ReportedSums } from '../core/learning/reported.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
-import { type CohortTally, reflectedBy } from '../core/learning/tally.ts';
+import type { CohortTally } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
@@ -40,15 +40,9 @@ export interface PublisherObserver {
   unavailable(error: Unavailable): void;
 }
 
-interface Merged {
-  readonly sums: MergedSums;
-  readonly cuts: Map<string, PerStream>;
-  readonly offsets: Map<number, PerStream>;
-}
-
 export class Publisher {
   private readonly options: PublisherOptions;
-  private readonly merged = new Map<ExperimentId, Merged>();
+  private readonly reported = new Map<ExperimentId, ReportedSums>();
   private readonly dirty = new Set<ExperimentId>();
   private readonly published = new Map<ExperimentId, { readonly digest: string; readonly version: number }>();
   private readonly follower: TopicFollower;
@@ -106,8 +100,9 @@ export class Publisher {
     const writer = this.writer ?? (await this.takeOver());
     for (const experimentId of [...this.dirty]) {
       const experiment = this.options.experiments.get(experimentId);
-      // Tallies of a definition not read yet: it stays dirty until the definition comes.
-      if (experiment === undefined) continue;
+      // Tallies of a definition not read yet: it stays dirty until the definition comes. So it does while some of the
+      // tallies of a cut are not here: their sums would be those of no cut.
+      if (experiment === undefined || !this.reportedOf(experimentId).isComplete()) continue;
       this.dirty.delete(experimentId);
       const snapshot = this.build(experiment);
       if (snapshot !== null && this.isNews(snapshot)) await this.append(writer, snapshot);
@@ -151,9 +146,9 @@ export class Publisher {
   }
 
   private build(experiment: Experiment): ParametersSnapshot | null {
-    const { sums, offsets } = this.mergedOf(experiment.id);
+    const reported = this.reportedOf(experiment.id);
     try {
-      return sealSnapshot(experiment, sums, offsets);
+      return sealSnapshot(experiment, reported.sums, reported.cuts());
     } catch (error) {
       if (!(error instanceof Corrupt || error instanceof Invalid)) throw error;
       this.options.observer.refused(experiment.id, error);
@@ -171,16 +166,15 @@ export class Publisher {
     }
   }
 
-  private mergeTally({ experimentId, partition, cohort, offsets, sums }: CohortTally): void {
-    const merged = this.mergedOf(experimentId);
-    const key = `${partition}/${cohort}`;
-    const cut = merged.cuts.get(key);
-    if (cut !== undefined && !reflectedBy(cut, offsets)) return;
-    merged.cuts.set(key, offsets);
-    merged.sums.replace(partition, cohort, sums);
-    const newest = merged.offsets.get(partition);
-    if (newest === undefined || reflectedBy(newest, offsets)) merged.offsets.set(partition, offsets);
-    this.touch(experimentId);
+  private mergeTally(tally: CohortTally): void {
+    try {
+      if (this.reportedOf(tally.experimentId).accept(tally) !== 'newer') return;
+    } catch (error) {
+      if (!(error instanceof Corrupt)) throw error;
+      this.options.observer.refused(tally.experimentId, error);
+      return;
+    }
+    this.touch(tally.experimentId);
   }
 
   private touch(experimentId: ExperimentId): void {
@@ -188,11 +182,7 @@ export class Publisher {
     this.news.fire();
   }
 
-  private mergedOf(experimentId: ExperimentId): Merged {
-    return getOrInsert(this.merged, experimentId, () => ({
-      sums: new MergedSums(),
-      cuts: new Map(),
-      offsets: new Map(),
-    }));
+  private reportedOf(experimentId: ExperimentId): ReportedSums {
+    return getOrInsert(this.reported, experimentId, () => new ReportedSums());
   }
 }

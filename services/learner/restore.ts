@@ -3,11 +3,12 @@
  * and a second reading of the inputs that fill its groups. Owns nothing; returns a join that stands at known offsets.
  */
 import type { Codec } from '../contracts/codec.ts';
+import { cohortSumsKey } from '../contracts/keys.ts';
 import { Corrupt } from '../core/errors.ts';
 import { AT_START, type PerStream, STREAMS } from '../core/events.ts';
 import { lowClock, rewardMemoryMs } from '../core/join/group.ts';
 import type { SumDelta } from '../core/learning/sums.ts';
-import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
+import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
 import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
@@ -18,6 +19,8 @@ const READ_WAIT_MS_MAX = 500;
 export interface PublishedTallies {
   readonly progress: ProgressTally | null;
   readonly sums: readonly CohortTally[];
+  /** Still there, but rolled up. */
+  readonly covered: readonly CohortTally[];
 }
 
 /** @returns the offsets that some published tally reflects at most; zeros when there is none. */
@@ -31,7 +34,11 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
   );
 }
 
-/** Reads the whole tallies topic. Of two tallies with one key the one with the larger offsets stands. */
+/**
+ * Reads the whole tallies topic. Of two tallies with one key the one with the larger offsets stands, and a roll-up
+ * stands for the cohorts that it covers.
+ * @throws Corrupt when a tally reflects more than the roll-up that covers it.
+ */
 export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>): Promise<PublishedTallies> {
   let progress: ProgressTally | null = null;
   const sums = new Map<string, CohortTally>();
@@ -45,7 +52,17 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
       else sums.set(key, newer(sums.get(key) ?? null, tally));
     }
   }
-  return { progress, sums: [...sums.values()] };
+  const rolledUp = new Map([...sums.values()].filter((one) => one.rolledUp).map((one) => [one.experimentId, one]));
+  const standing = Map.groupBy(sums.values(), (tally) => covers(rolledUp.get(tally.experimentId), tally));
+  return { progress, sums: standing.get(false) ?? [], covered: standing.get(true) ?? [] };
+}
+
+/** @returns keys of the tallies on the log that the join has rolled up, or that are covered there already. */
+export function coveredKeys({ sums, covered }: PublishedTallies, { state }: PartitionJoin): string[] {
+  const rolledUp = sums.filter((one) => !one.rolledUp && state.sums.isRolledUp(one.experimentId, one.cohort));
+  return [...covered, ...rolledUp].map(({ experimentId, partition, cohort }) =>
+    cohortSumsKey(experimentId, partition, cohort),
+  );
 }
 
 function newer<T extends Tally>(known: T | null, read: T): T {
@@ -127,12 +144,14 @@ async function restoreFromTallies(
     const ahead = new Map(
       sums.filter(({ offsets }) => reflectedBy(cut, offsets)).map((tally) => [tallyName(tally), tally]),
     );
-    const learned = ({ decision, cohort }: SumDelta) =>
-      !ahead.has(tallyName({ experimentId: decision.experimentId, cohort }));
+    const learned = ({ decision: { experimentId }, cohort }: SumDelta) =>
+      !ahead.has(tallyName({ experimentId, cohort: join.state.sums.standsUnder(experimentId, cohort) }));
     await fold(join, reader, cut, { counted: true, learned }, stop);
   }
   // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.
-  await join.commit(progress.offsets);
+  // The tallies ahead go with it: what changed since the progress is published together.
+  const ahead = sums.filter(({ offsets }) => !reflectedBy(offsets, progress.offsets));
+  await join.restamp(ahead, progress.offsets);
 }
 
 function tallyName({ experimentId, cohort }: Pick<CohortTally, 'experimentId' | 'cohort'>): string {

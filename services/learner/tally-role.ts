@@ -15,7 +15,7 @@ import { partitionCountOf } from '../platform/log/partition-count.ts';
 import type { GroupMembership, Log, LogWriter } from '../platform/log/port.ts';
 import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 import type { Store } from '../platform/store/port.ts';
-import { publishedReach, type Restored, readTallies, restore } from './restore.ts';
+import { coveredKeys, publishedReach, type Restored, readTallies, restore } from './restore.ts';
 import { type TallyObserver, TallyTask } from './tally-task.ts';
 
 export interface TallyRoleOptions {
@@ -28,6 +28,7 @@ export interface TallyRoleOptions {
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
   readonly commitIntervalMs: number;
+  readonly rollUpAgeMs: number;
   readonly pollRecordsMax: number;
   readonly reopenDelayMs: number;
   nowMs(): number;
@@ -166,7 +167,8 @@ export class TallyRole {
     const input: InputReaderOptions = { log, topics, partition, partitions: counts.inputs, codecs, pollRecordsMax };
     const published = await readTallies(input, codecs.tally);
     const rules = { experiments: experiments.experiments, limits };
-    const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally };
+    const { rollUpAgeMs } = options;
+    const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally, rollUpAgeMs };
     await experiments.catchUp();
     const { join, reader, from } = await restore(joinOptions, input, published, stop);
     const task = new TallyTask({
@@ -179,6 +181,7 @@ export class TallyRole {
       deadLettersPartitions: counts.deadLetters,
       publishedUpTo: published.progress?.offsets ?? AT_START,
       publishFrom: publishedReach(published),
+      covered: coveredKeys(published, join),
       catchUpExperiments: () => experiments.catchUp(),
       knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
     });

@@ -5,11 +5,11 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
-import { cohortSumsKey, progressKey, type TopicNames } from '../contracts/keys.ts';
+import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
 import type { Decision, PerStream } from '../core/events.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
-import type { EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
+import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { appendBytes } from '../platform/log/append-bytes.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
@@ -27,6 +27,8 @@ export interface TallyTaskOptions {
   readonly publishedUpTo: PerStream;
   /** Nothing is published before the join stands here: some tally of an earlier owner reflects this much. */
   readonly publishFrom: PerStream;
+  /** Keys of tallies that were found on the log, of cohorts that are rolled up. */
+  readonly covered: readonly string[];
   /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
   catchUpExperiments(): Promise<void>;
   knowsExperiment(decision: Pick<Decision, 'experimentId' | 'experimentVersion'>): boolean;
@@ -50,6 +52,8 @@ export class TallyTask {
   private readonly options: TallyTaskOptions;
   /** Tallies that are committed but not known to be published, by key; the newest of each. */
   private readonly unpublished = new Map<string, EncodedTally>();
+  /** Keys of cohorts that are rolled up: removed from the log once the roll-up is there. */
+  private readonly covered: Set<string>;
   private publishedUpTo: PerStream;
   private committed: PerStream;
   private refused: Refused[] = [];
@@ -61,12 +65,13 @@ export class TallyTask {
     this.join = options.join;
     this.committed = options.join.state.offsets;
     this.publishedUpTo = options.publishedUpTo;
+    this.covered = new Set(options.covered);
   }
 
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
   async run(stop: AbortSignal): Promise<void> {
     try {
-      for (const tally of await this.join.unpublished()) this.remember(tally);
+      for (const tally of await this.join.unpublished(this.publishedUpTo)) this.rememberOne(tally);
       await this.publish();
       await this.loop(stop);
     } finally {
@@ -103,15 +108,26 @@ export class TallyTask {
     if (offsets.decisions === this.committed.decisions && offsets.rewards === this.committed.rewards) return;
     const startedMs = options.nowMs();
     await this.appendDeadLetters();
-    for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);
+    this.remember(await join.commit(this.publishedUpTo));
     this.committed = offsets;
     const committedMs = options.nowMs();
     await this.publish();
     options.observer.committed(this, { commitMs: committedMs - startedMs, publishMs: options.nowMs() - committedMs });
   }
 
-  private remember(tally: EncodedTally): void {
-    this.unpublished.set(cohortSumsKey(tally.experimentId, this.partition, tally.cohort), tally);
+  private remember({ tallies, rolledUp }: Committed): void {
+    for (const { experimentId, into, gone } of rolledUp) {
+      for (const cohort of [...gone, into]) {
+        const key = cohortSumsKey(experimentId, this.partition, cohort);
+        this.unpublished.delete(key);
+        this.covered.add(key);
+      }
+    }
+    for (const tally of tallies) this.rememberOne(tally);
+  }
+
+  private rememberOne(tally: EncodedTally): void {
+    this.unpublished.set(tallyKey(tally, this.partition), tally);
   }
 
   /** Before the commit: a crash in between repeats dead letters, never loses one. */
@@ -126,7 +142,10 @@ export class TallyTask {
     this.refused = [];
   }
 
-  /** Sums first, progress last: the progress record says that all of its partition's sums are there. */
+  /**
+   * Sums first, then tombstones for what they cover, progress last: the progress record says that all of its partition's
+   * sums are there.
+   */
   private async publish(): Promise<void> {
     const { join, options } = this;
     if (!this.mayPublish && !(await this.catchesUp())) return;
@@ -136,6 +155,7 @@ export class TallyTask {
       const records = entries.map(([key, { value }]): AppendRecord => ({ key, value }));
       for (const batch of inBatches(records)) await this.append(partition, batch);
     }
+    await this.removeCovered();
     const key = progressKey(this.partition);
     const value = options.codecs.tally.encode(join.progress());
     await this.append(this.talliesPartition(key), [{ key, value }]);
@@ -143,11 +163,20 @@ export class TallyTask {
     this.publishedUpTo = this.committed;
   }
 
+  private async removeCovered(): Promise<void> {
+    const byPartition = Map.groupBy(this.covered, (key) => this.talliesPartition(experimentOfTallyKey(key)));
+    for (const [partition, keys] of byPartition) {
+      const records = keys.map((key): AppendRecord => ({ key, value: null }));
+      for (const batch of inBatches(records)) await this.append(partition, batch);
+    }
+    this.covered.clear();
+  }
+
   /** @returns whether the join stands where it may publish; then all that waited for it has a cut no older than that. */
   private async catchesUp(): Promise<boolean> {
     const { join, publishFrom } = this.options;
     if (!reflectedBy(publishFrom, join.state.offsets)) return false;
-    for (const tally of await join.restamp(this.unpublished.values(), this.publishedUpTo)) this.remember(tally);
+    this.remember(await join.restamp(this.unpublished.values(), this.publishedUpTo));
     this.mayPublish = true;
     return true;
   }

@@ -21,6 +21,8 @@ export interface Environment {
   readonly retired: ReadonlySet<number>;
   /** Raised whenever `armIds` or `retired` have changed. */
   readonly armsRevision: number;
+  /** How many different arms each unit is dealt; each brings a reward of its own. */
+  readonly slots: number;
   /** What the experiment declares of the context; empty without. */
   readonly features: readonly Feature[];
   /** Range that the experiment declares for a reward less the arm's cost. */
@@ -37,10 +39,11 @@ export interface Environment {
   observe(unit: SimulatedUnit, armIndex: number, random: Random): number;
 }
 
-/** What worlds have that know no context, no costs and no coming and going of arms. */
+/** What worlds have that know no context, no costs, no coming and going of arms, and deal one arm at a time. */
 export const PLAIN = {
   retired: new Set<number>(),
   armsRevision: 0,
+  slots: 1,
   features: [] as readonly Feature[],
   benchmark: 'best-of-step',
   costOfUnit: null,

@@ -59,6 +59,7 @@ const OBSERVATION_DEVIATION = 5;
 
 export class GrowthCase implements Environment {
   readonly retired = PLAIN.retired;
+  readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly benchmark = PLAIN.benchmark;
   readonly costOfUnit = 50;

@@ -29,6 +29,15 @@ export interface LearnerOptions {
   readonly policy: SimulatedPolicy;
 }
 
+/** What becomes known of one arm of a decision. */
+export interface LearnedReport {
+  readonly armId: ArmId;
+  readonly revision: number;
+  readonly value: number;
+  /** Nothing more of the unit will come, so what is known of it can be forgotten. */
+  readonly isLast: boolean;
+}
+
 export class SimulatedLearner {
   private readonly policy: SimulatedPolicy;
   private readonly state = new PartitionState();
@@ -82,6 +91,7 @@ export class SimulatedLearner {
       context: unit.context,
       algorithm: null,
       eligibleArmIds: null,
+      slots: this.experiment.slots,
     };
     const outcome = decide(this.served, request, {
       decisionId: `decision-${step}` as DecisionId,
@@ -91,14 +101,9 @@ export class SimulatedLearner {
     return outcome;
   }
 
-  /** @param isLast nothing more of the unit will come, so what is known of it can be forgotten. */
-  reward(
-    decision: Decision,
-    report: { readonly revision: number; readonly value: number; readonly isLast: boolean },
-    step: number,
-  ): void {
+  reward(decision: Decision, report: LearnedReport, step: number): void {
     const reward: Reward = {
-      rewardId: `reward-${decision.decisionId}` as RewardId,
+      rewardId: `reward-${decision.decisionId}-${report.armId}` as RewardId,
       revision: report.revision,
       unitId: decision.unitId,
       metric: METRIC,
@@ -106,7 +111,7 @@ export class SimulatedLearner {
       occurredAtMs: decision.decidedAtMs,
       decisionId: decision.decisionId,
       experimentId: this.experiment.id,
-      armId: null,
+      armId: report.armId,
     };
     this.apply(decision.unitId, (group) => handleReward(group, reward, step * STEP_MS, this.rules));
     if (report.isLast) this.groups.delete(decision.unitId);
@@ -150,6 +155,7 @@ function define(world: Environment, seed: number, { spec, forgetting }: Simulate
     arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
     policy: { kind: allPolicies()[0]!.kind },
     floor: 0,
+    slots: world.slots,
     context: world.features,
     reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
     attribution: { window: `${EVER_MS}ms` },

@@ -2,20 +2,21 @@
 import { assert } from '../core/errors.ts';
 import type { Environment, SimulatedUnit } from './environment.ts';
 
-/** Rewards are after costs and in their own unit; vectors have one entry a step. */
+/** Rewards are after costs and in their own unit; vectors have one entry a step, rewards of all its slots added up. */
 export interface RunRecord {
   readonly armIds: readonly string[];
-  /** Index of the dealt arm, … */
+  readonly slots: number;
+  /** Indices of the dealt arms, `slots` for each step, … */
   readonly dealt: Int32Array;
-  /** … and of the one that regret is measured against. */
+  /** … and of the ones that regret is measured against. */
   readonly best: Int32Array;
-  /** Expected reward of the dealt arm, … */
+  /** Expected reward of the dealt arms, … */
   readonly expected: Float64Array;
-  /** … of the best one, … */
+  /** … of the best ones, … */
   readonly expectedBest: Float64Array;
-  /** … and of the first one, the baseline. */
+  /** … and of the first ones, the baseline. */
   readonly expectedFirst: Float64Array;
-  /** What the dealt arm did bring, whether or not anybody heard of it within the run. */
+  /** What the dealt arms did bring, whether or not anybody heard of it within the run. */
   readonly observed: Float64Array;
   /** Segments of each unit, such as `region=SEA`. */
   readonly segments: readonly (readonly string[])[];
@@ -37,56 +38,66 @@ export class Recorder {
 
   constructor(world: Environment, steps: number) {
     this.world = world;
-    this.dealt = new Int32Array(steps);
-    this.best = new Int32Array(steps);
+    this.dealt = new Int32Array(steps * world.slots);
+    this.best = new Int32Array(steps * world.slots);
     this.expected = new Float64Array(steps);
     this.expectedBest = new Float64Array(steps);
     this.expectedFirst = new Float64Array(steps);
     this.observed = new Float64Array(steps);
   }
 
-  /** @param value what the dealt arm brought, before its cost. */
-  record(unit: SimulatedUnit, armIndex: number, value: number): void {
+  /** @param armIndices, values by slot: what was dealt, and what it brought before its cost. */
+  record(unit: SimulatedUnit, armIndices: readonly number[], values: readonly number[]): void {
     const { world, step } = this;
+    assert(armIndices.length === world.slots, `${armIndices.length} of ${world.slots} slots were dealt`);
     const rewards = world.expectedRewards(unit);
-    this.dealt[step] = armIndex;
-    this.expected[step] = rewards[armIndex]!;
-    this.expectedFirst[step] = rewards[0]!;
-    this.observed[step] = value - world.costs[armIndex]!;
+    this.dealt.set(armIndices, step * world.slots);
+    this.expected[step] = totalOf(rewards, armIndices);
+    this.expectedFirst[step] = totalOf(rewards, [...armIndices.keys()]);
+    this.observed[step] = totalOf(values, [...values.keys()]) - totalOf(world.costs, armIndices);
     this.segments.push(segmentsOf(world, unit));
     if (world.benchmark === 'best-fixed') this.allExpected.push([...rewards]);
-    else this.setBest(step, bestArm(rewards, world.retired), rewards);
+    else this.setBest(step, bestArms(rewards, world), rewards);
     this.step += 1;
   }
 
   finish(): RunRecord {
     const { world, step, dealt, best, expected, expectedBest, expectedFirst, observed, segments } = this;
-    assert(step === dealt.length, `${step} of ${dealt.length} steps were recorded`);
+    assert(step === expected.length, `${step} of ${expected.length} steps were recorded`);
     if (world.benchmark === 'best-fixed') this.setBestFixed();
-    const { costOfUnit } = world;
+    const { slots, costOfUnit } = world;
     const armIds = [...world.armIds];
-    return { armIds, dealt, best, expected, expectedBest, expectedFirst, observed, segments, costOfUnit };
+    return { armIds, slots, dealt, best, expected, expectedBest, expectedFirst, observed, segments, costOfUnit };
   }
 
   private setBestFixed(): void {
     const totals = this.world.armIds.map((_, arm) => this.allExpected.reduce((sum, rewards) => sum + rewards[arm]!, 0));
-    const arm = bestArm(totals, this.world.retired);
-    for (const [step, rewards] of this.allExpected.entries()) this.setBest(step, arm, rewards);
+    const arms = bestArms(totals, this.world);
+    for (const [step, rewards] of this.allExpected.entries()) this.setBest(step, arms, rewards);
   }
 
-  private setBest(step: number, arm: number, rewards: readonly number[]): void {
-    this.best[step] = arm;
-    this.expectedBest[step] = rewards[arm]!;
+  private setBest(step: number, arms: readonly number[], rewards: readonly number[]): void {
+    this.best.set(arms, step * arms.length);
+    this.expectedBest[step] = totalOf(rewards, arms);
   }
 }
 
-/** @returns the first of the best. */
-function bestArm(rewards: readonly number[], retired: ReadonlySet<number>): number {
-  let best = -1;
+/** @returns as many as there are slots, the best first; of equal ones the first. */
+function bestArms(rewards: readonly number[], { slots, retired }: Environment): readonly number[] {
+  const best: number[] = [];
   for (let arm = 0; arm < rewards.length; arm++) {
-    if (!retired.has(arm) && (best < 0 || rewards[arm]! > rewards[best]!)) best = arm;
+    if (retired.has(arm)) continue;
+    let at = best.length;
+    while (at > 0 && rewards[arm]! > rewards[best[at - 1]!]!) at--;
+    if (at >= slots) continue;
+    best.splice(at, 0, arm);
+    if (best.length > slots) best.pop();
   }
   return best;
+}
+
+function totalOf(values: readonly number[], indices: readonly number[]): number {
+  return indices.reduce((total, index) => total + values[index]!, 0);
 }
 
 /** One for each declared feature that has few values. */

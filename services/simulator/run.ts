@@ -2,13 +2,13 @@
  * One policy in one world with one seed, step by step: deliver what has arrived, publish, decide, observe. All policies
  * of one seed meet the same users and the same noise. A pure function of its options.
  */
-import type { Decision } from '../core/events.ts';
+import type { ArmId, Decision } from '../core/events.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
 import { type Random, seededRandom } from '../core/random.ts';
 import { parseDelay, type RewardReport } from './delays.ts';
 import { findEnvironment } from './environments/catalogue.ts';
-import { SimulatedLearner } from './learner.ts';
+import { type LearnedReport, SimulatedLearner } from './learner.ts';
 import { parsePolicy } from './policies.ts';
 import { Recorder, type RunRecord } from './recorder.ts';
 
@@ -36,9 +36,7 @@ export interface Run extends RunRecord {
 
 interface Arrival {
   readonly decision: Decision;
-  readonly revision: number;
-  readonly value: number;
-  readonly isLast: boolean;
+  readonly report: LearnedReport;
 }
 
 /** What a seed is used for; each use has a stream of its own. */
@@ -60,26 +58,34 @@ export function simulate(options: RunOptions): Run {
   for (let step = 0; step < users; step++) {
     const unit = world.nextUnit(userRandom);
     if (learner.redefine(world, step) || step % snapshotEvery === 0) learner.publish(step);
-    const { decision, armIndex } = learner.decide(unit, step);
-    const value = world.observe(unit, armIndex, noise);
-    recorder.record(unit, armIndex, value);
-    const reports = delay(value, delayRandom);
-    const isLost = lossRandom.next() < options.neverShare;
-    if (!isLost) schedule(arrivals, decision, step, reports);
-    for (const { decision: of, ...report } of arrivals.get(step) ?? []) learner.reward(of, report, step);
+    const { decision, slots } = learner.decide(unit, step);
+    const values = slots.map(({ armIndex }) => world.observe(unit, armIndex, noise));
+    recorder.record(
+      unit,
+      slots.map(({ armIndex }) => armIndex),
+      values,
+    );
+    const reports = decision.slots.flatMap(({ armId }, slot) => {
+      const told = delay(values[slot]!, delayRandom).map((report) => ({ armId, ...report }));
+      return lossRandom.next() < options.neverShare ? [] : told;
+    });
+    schedule(arrivals, decision, step, reports);
+    for (const { decision: of, report } of arrivals.get(step) ?? []) learner.reward(of, report, step);
     arrivals.delete(step);
   }
   return { ...recorder.finish(), counts: learner.counts };
 }
 
+/** @param reports in the order in which they were made. */
 function schedule(
   arrivals: Map<number, Arrival[]>,
   decision: Decision,
   step: number,
-  reports: readonly RewardReport[],
+  reports: readonly (RewardReport & { readonly armId: ArmId })[],
 ): void {
-  for (const [at, { delaySteps, revision, value }] of reports.entries()) {
-    const arrival = { decision, revision, value, isLast: at === reports.length - 1 };
-    getOrInsert(arrivals, step + delaySteps, () => []).push(arrival);
+  const last = reports.reduce((latest, { delaySteps }) => Math.max(latest, delaySteps), 0);
+  const lastAt = reports.findLastIndex(({ delaySteps }) => delaySteps === last);
+  for (const [at, { delaySteps, ...report }] of reports.entries()) {
+    getOrInsert(arrivals, step + delaySteps, () => []).push({ decision, report: { ...report, isLast: at === lastAt } });
   }
 }

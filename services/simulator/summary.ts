@@ -18,7 +18,7 @@ export interface RunSummary {
   readonly regret: number;
   /** Regret as a share of the oracle's total. */
   readonly regretRate: number;
-  /** Share of steps at which the dealt arm was as good as the best. */
+  /** Share of steps at which the dealt arms were as good as the best. */
   readonly bestArmShare: number;
   /** What a unit brings more than with always the first arm, per unit of its cost; `null` where units cost nothing. */
   readonly returnOnInvestment: number | null;
@@ -30,9 +30,9 @@ export interface RunSummary {
 
 export interface ArmShares {
   readonly units: number;
-  /** By arm, share of the units dealt it; … */
+  /** By arm, share of the slots that it was dealt in; … */
   readonly dealt: readonly number[];
-  /** … and of those it is best for. */
+  /** … and of those that it is best for. */
   readonly best: readonly number[];
 }
 
@@ -45,7 +45,7 @@ export type Curves = Readonly<Record<CurveName, Float64Array>>;
 export const MOVING_STEPS = 200;
 
 export function summarize(run: Run): RunSummary {
-  const users = run.dealt.length;
+  const users = run.expected.length;
   const total = sum(run.expected);
   const oracle = sum(run.expectedBest);
   const gained = (total - sum(run.expectedFirst)) / users;
@@ -78,14 +78,14 @@ export function checkpoints(users: number): readonly number[] {
 }
 
 function curves(run: Run): Curves {
-  const points = checkpoints(run.dealt.length);
+  const points = checkpoints(run.expected.length);
   const made = Object.fromEntries(CURVES.map((name) => [name, new Float64Array(points.length)])) as Curves;
   let reward = 0;
   let regret = 0;
   let movingReward = 0;
   let movingBest = 0;
   let at = 0;
-  for (let step = 0; step < run.dealt.length; step++) {
+  for (let step = 0; step < run.expected.length; step++) {
     reward += run.observed[step]!;
     regret += run.expectedBest[step]! - run.expected[step]!;
     movingReward += run.observed[step]!;
@@ -120,13 +120,16 @@ function armShares(run: Run, includes: (step: number) => boolean): ArmShares {
   const dealt = run.armIds.map(() => 0);
   const best = run.armIds.map(() => 0);
   let units = 0;
-  for (let step = 0; step < run.dealt.length; step++) {
+  for (let step = 0; step < run.expected.length; step++) {
     if (!includes(step)) continue;
     units += 1;
-    dealt[run.dealt[step]!]! += 1;
-    best[run.best[step]!]! += 1;
+    for (let cell = step * run.slots; cell < (step + 1) * run.slots; cell++) {
+      dealt[run.dealt[cell]!]! += 1;
+      best[run.best[cell]!]! += 1;
+    }
   }
-  return { units, dealt: dealt.map((count) => count / units), best: best.map((count) => count / units) };
+  const share = (count: number): number => count / (units * run.slots);
+  return { units, dealt: dealt.map(share), best: best.map(share) };
 }
 
 function sum(values: Float64Array): number {

@@ -9,14 +9,19 @@ const ARMS_SHOWN_MAX = 10;
 
 /** @returns a heading, the figures of each policy, and who was dealt what; without a last newline. */
 export function comparisonText(comparison: Comparison): string {
-  const { environment, users, seeds, oracle, armIds } = comparison;
+  const parts = [figuresText(comparison)];
+  if (comparison.armIds.length <= ARMS_SHOWN_MAX) parts.push('Share of users by arm dealt', shareTable(comparison));
+  return parts.join('\n');
+}
+
+/** @returns a heading and the figures of each policy; without a last newline. */
+export function figuresText(comparison: Comparison): string {
+  const { environment, users, seeds, oracle } = comparison;
   const last = seeds.at(-1)!;
   const heading =
     `${environment}: ${users} users, seeds ${seeds[0]}${last === seeds[0] ? '' : ` to ${last}`}; ` +
     `an oracle has ${bandText(oracle, unitDigits(oracle.mean))} a user`;
-  const parts = [heading, figureTable(comparison)];
-  if (armIds.length <= ARMS_SHOWN_MAX) parts.push('Share of users by arm dealt', shareTable(comparison));
-  return parts.join('\n');
+  return `${heading}\n${figureTable(comparison)}`;
 }
 
 function figureTable({ policies, oracle }: Comparison): string {

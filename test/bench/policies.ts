@@ -31,7 +31,7 @@ function upperBoundsBar(): Bar {
   const input = contextualInput();
   const parameters = validateParameters(linUcb, new Map());
   const state = linUcb.prepare(input, parameters);
-  const policy = linUcb.serve(state, parameters);
+  const policy = linUcb.serve(state, parameters, null);
   const theta = state.get('theta')!;
   const inverse = state.get('inverse')!;
   const contexts = randomContexts(CONTEXTS);
@@ -124,10 +124,11 @@ function decisionBar(): Bar {
     context: new Map(),
     algorithm: null,
     eligibleArmIds: null,
+    slots: 1,
   }));
   let next = 0;
   const [decided, empty] = timesOf(
-    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).armIndex, () => 0],
+    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).slots[0]!.armIndex, () => 0],
     { rounds: 201, calls: 1_000 },
   );
   const above = median(decided!.map((time, round) => time - empty![round]!)) / 1_000;
@@ -204,7 +205,7 @@ const ALL = Array.from({ length: CONTEXTUAL_ARMS }, (_, arm) => arm);
 
 function served(policy: Policy, input: PolicyInput): ServingPolicy {
   const parameters = validateParameters(policy, new Map());
-  return policy.serve(policy.prepare(input, parameters), parameters);
+  return policy.serve(policy.prepare(input, parameters), parameters, null);
 }
 
 function contextualInput(): PolicyInput {

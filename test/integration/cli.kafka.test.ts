@@ -91,7 +91,7 @@ test('a decision on the log is explained to the bit', async () => {
   const snapshot = sealSnapshot(definition, new MergedSums(), new Map([[0, { decisions: 7, rewards: 0 }]]));
   const madeMs = Date.now().toString(16).padStart(12, '0');
   const decisionId = `${madeMs.slice(0, 8)}-${madeMs.slice(8)}-7000-8000-000000000001` as DecisionId;
-  const request = { unitId: '42' as UnitId, context: new Map(), algorithm: null, eligibleArmIds: null };
+  const request = { unitId: '42' as UnitId, context: new Map(), algorithm: null, eligibleArmIds: null, slots: 1 };
   const { decision } = decide(serve(definition, snapshot), request, { decisionId, decidedAtMs: Date.now() });
   await append(topics.snapshots, definition.id, codecs.snapshot.encode(snapshot));
   await append(topics.decisions, decision.unitId, codecs.decision.encode(decision));

@@ -46,11 +46,11 @@ test('define, decide, reward, stats and explain, with a learner and a decider th
   expect(arm_values[dealt.selected_arm]).toBeCloseTo(25, 3);
   expect((await cli.run('stats')).stdout).toMatch(/coupon.*beta-ts.*1/);
 
-  const explained = await cli.json<{ arms: { armId: string; probability: number; dealt: boolean }[] }>(
-    ...['explain', dealt.decision_id],
-  );
+  const explained = await cli.json<{
+    slots: { arms: { armId: string; probability: number; dealt: boolean }[] }[];
+  }>(...['explain', dealt.decision_id]);
   expect(explained).toMatchObject({ agrees: true, context: [{ name: 'plan', value: 'paid' }] });
-  expect(explained.arms.find((arm) => arm.dealt)).toMatchObject({
+  expect(explained.slots[0]!.arms.find((arm) => arm.dealt)).toMatchObject({
     armId: dealt.strategy_id,
     probability: dealt.propensity,
   });

@@ -46,6 +46,8 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     ],
     floor: 0,
     fallbackArmId: 'A' as ArmId,
+    slots: 1,
+    holdout: null,
     context: [],
     reward: {
       metric: 'click',

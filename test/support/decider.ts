@@ -112,8 +112,9 @@ export async function servesVersion(running: RunningDecider, id: string, version
     context: new Map(),
     algorithm: null,
     eligibleArmIds: [],
+    slots: 1,
   };
-  await until(() => running.decider.explain(input).decision.snapshotVersion >= version);
+  await until(() => running.decider.explain(input).outcome.decision.snapshotVersion >= version);
 }
 
 export interface Answer {

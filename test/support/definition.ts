@@ -15,7 +15,8 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
   for (const { decisions, rewards } of groups) {
     for (const decision of decisions) {
       const experiment = experiments.get(decision.experimentId)!;
-      const cohort = Math.floor(decision.decidedAtMs / experiment.cohortMs);
+      const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + limits.earlyGraceMs);
+      const cohort = Math.floor(decidedAtMs / experiment.cohortMs);
       const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
       for (const slot of decision.slots) {
         const after = outcomeOf({ decision, slot, own }, experiment, limits);
@@ -37,6 +38,10 @@ function ownersOf(
   switch (experiment.attribution.model) {
     case 'last-touch':
       return fitting.slice(-1);
+    case 'first-touch':
+      return fitting.slice(0, 1);
+    case 'every-decision':
+      return fitting.slice(-100);
   }
 }
 

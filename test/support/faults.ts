@@ -4,6 +4,7 @@
  */
 import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Fenced } from '../../services/core/errors.ts';
 import type { AppendRecord, Log, LogWriter, TopicPartition } from '../../services/platform/log/port.ts';
 import type { Store, StoreCommit } from '../../services/platform/store/port.ts';
@@ -69,6 +70,31 @@ export class CrashPoint {
     this.crashed.resolve();
     throw new Fenced('crashed', 'nothing gets through any more');
   }
+}
+
+/** A view of a log that takes each record of a topic by itself, and lets everybody read it before the next one. */
+export function oneByOne(log: Log, topic: string): Log {
+  return {
+    reader: () => log.reader(),
+    writer: () => {
+      const writer = log.writer();
+      return {
+        append: async (to, records) => {
+          if (to.topic !== topic) return writer.append(to, records);
+          const offsets: number[] = [];
+          for (const record of records) {
+            offsets.push(await writer.append(to, [record]));
+            for (let turn = 0; turn < 20; turn++) await setImmediate();
+          }
+          return offsets[0]!;
+        },
+        close: () => writer.close(),
+      };
+    },
+    membership: () => log.membership(),
+    admin: log.admin,
+    close: () => log.close(),
+  };
 }
 
 /** Overwrites the files of a folder whose names fit with as many bytes of garbage. @returns how many there were. */

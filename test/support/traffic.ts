@@ -1,9 +1,9 @@
 /**
  * A stretch of input that has everything: late, early, repeated, revised and retracted rewards, rewards of nobody, bad
- * bytes, shadow decisions, decisions of two arms; several cohorts and experiments; long enough by the log's clock for entries to run out.
+ * bytes, shadow decisions, decisions of two arms; several cohorts and experiments, one by each attribution model; long enough by the log's clock for entries to run out.
  */
 import type { ExperimentId } from '../../services/core/events.ts';
-import type { Experiment } from '../../services/core/experiment.ts';
+import { ATTRIBUTION_MODELS, type Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
 import { decision, experiment, reward, T0 } from './core.ts';
 import { type Event, World } from './world.ts';
@@ -15,7 +15,7 @@ const UNITS = 23;
 const EXPERIMENTS: readonly Experiment[] = ['coupon', 'banner', 'layout'].map((id, index) =>
   experiment({
     id: id as ExperimentId,
-    attribution: { model: 'last-touch', windowMs: 2_000 },
+    attribution: { model: ATTRIBUTION_MODELS[index]!, windowMs: 2_000 },
     cohortMs: 1_000,
     reward: {
       metric: 'click',

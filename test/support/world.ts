@@ -36,6 +36,7 @@ export const SETTINGS: LearnerSettings = {
   sessionTimeoutMs: 10_000,
   commitIntervalMs: 5,
   publishIntervalMs: 5,
+  rollUpAgeMs: 90 * 86_400_000,
   pollRecordsMax: 50,
   reopenDelayMs: 1,
 };
@@ -142,7 +143,8 @@ export class World {
     const progress = new Map<number, { offsets: PerStream; counts: Counts }>();
     for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.tallies))) {
       for (const { value } of records) {
-        const tally = this.codecs.tally.decode(value!);
+        if (value === null) continue;
+        const tally = this.codecs.tally.decode(value);
         if (tally.kind === 'progress') progress.set(tally.partition, tally);
       }
     }

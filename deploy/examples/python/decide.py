@@ -36,11 +36,12 @@ def context_value(value):
     return messages.ContextValue(string_value=value)
 
 
-def decide(decider, metadata, experiment, user, context):
+def decide(decider, metadata, experiment, user, context, slots):
     request = messages.DecideRequest(
         experiment_id=experiment,
         unit_id=user,
         context={name: context_value(value) for name, value in context.items()},
+        slots=slots,
     )
     return decider.Decide(request, metadata=metadata, timeout=DECIDE_SECONDS_MAX)
 
@@ -62,6 +63,7 @@ def main():
     parser.add_argument("experiment")
     parser.add_argument("--user", required=True)
     parser.add_argument("--context", type=json.loads, default={}, help="features by name, as JSON")
+    parser.add_argument("--slots", type=int, default=1, help="how many different arms; up to the experiment's slots")
     parser.add_argument("--metric", help="what the experiment learns from; with --value")
     parser.add_argument("--value", type=float)
     parser.add_argument("--address", default=os.environ.get("CROUPIER_DECIDER_ADDRESS", "127.0.0.1:50051"))
@@ -74,7 +76,7 @@ def main():
     try:
         with grpc.insecure_channel(arguments.address) as channel:
             decider = services.DeciderStub(channel)
-            decision = decide(decider, metadata, arguments.experiment, arguments.user, arguments.context)
+            decision = decide(decider, metadata, arguments.experiment, arguments.user, arguments.context, arguments.slots)
             answer = {"decision": MessageToDict(decision, always_print_fields_with_no_presence=True)}
             if arguments.metric is not None:
                 reward = report(decider, metadata, decision, arguments.user, arguments.metric, arguments.value)

@@ -93,7 +93,7 @@ def send_reward(arguments):
         "metric": arguments.metric,
         "value": arguments.value,
         "occurredAtMs": now_ms(),
-        # Without it, the reward belongs to the user's last decision before it.
+        # Without it, the experiment's attribution says whose the reward is: the user's last decision before it, by default.
         "decisionId": arguments.decision,
         # Without it, the reward counts for every arm of its decision.
         "armId": arguments.arm,

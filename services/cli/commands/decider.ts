@@ -17,6 +17,8 @@ export interface DecideOptions {
   readonly user: string;
   readonly context?: readonly string[];
   readonly algorithm?: string;
+  /** How many arms to deal. */
+  readonly slots?: number;
 }
 
 export interface RewardOptions {
@@ -31,10 +33,8 @@ export interface RewardOptions {
 const perArm = z.array(z.number().nullable());
 
 const decided = z.looseObject({
-  selected_arm: z.number(),
-  strategy_id: z.string(),
   decision_id: z.string(),
-  propensity: z.number(),
+  slots: z.array(z.looseObject({ arm: z.number(), strategy_id: z.string(), propensity: z.number() })),
   debug: z.looseObject({ scores: perArm, counts: perArm, values: perArm }).partial().optional(),
 });
 
@@ -49,17 +49,20 @@ const statistics = z.looseObject({
 
 /** @throws Invalid when it refuses; Unavailable when it does not answer. */
 export async function decide(decider: DeciderAddress, experiment: string, options: DecideOptions): Promise<Answer> {
-  const { user, context = [], algorithm } = options;
+  const { user, context = [], algorithm, slots } = options;
   const data = await ask(decider, 'select_arm', {
     exp_id: experiment,
     user_id: user,
     context: parseContext(context),
     ...(algorithm === undefined ? {} : { algorithm }),
+    ...(slots === undefined ? {} : { slots }),
   });
-  const { strategy_id, selected_arm, decision_id, propensity, debug } = read(decided, data, 'select_arm');
+  const { decision_id, slots: dealt, debug } = read(decided, data, 'select_arm');
   const rows: Cell[][] = [
-    ['arm', `${strategy_id} (index ${selected_arm})`],
-    ['propensity', String(propensity)],
+    ...dealt.flatMap(({ arm, strategy_id, propensity }): Cell[][] => [
+      ['arm', `${strategy_id} (index ${arm})`],
+      ['propensity', String(propensity)],
+    ]),
     ['decision', decision_id],
   ];
   const arms =
@@ -77,7 +80,8 @@ export async function reward(decider: DeciderAddress, experiment: string, option
     ...(arm === undefined ? {} : { arm: /^\d+$/.test(arm) ? Number(arm) : arm }),
     ...(decision === undefined ? {} : { decision_id: decision }),
   });
-  const of = decision === undefined ? `the newest decision of ${user} before it` : `decision ${decision}`;
+  const of =
+    decision === undefined ? `the decisions of ${user} before it that its attribution names` : `decision ${decision}`;
   return { data, text: `${experiment}: reward ${value} of ${user} is on the log, for ${of}` };
 }
 

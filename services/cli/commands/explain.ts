@@ -60,9 +60,14 @@ export async function explainDecision(
   return { data: explainedData(explained), text: explainedText(explained), failed: agrees === false };
 }
 
-function sameOutcome({ slots }: Decision, { arms }: Explanation): boolean {
-  const dealt = arms.find((arm) => arm.dealt);
-  return slots.length === 1 && dealt?.armId === slots[0]!.armId && dealt.probability === slots[0]!.propensity;
+function sameOutcome(decision: Decision, { slots }: Explanation): boolean {
+  return (
+    slots.length === decision.slots.length &&
+    decision.slots.every(({ armId, propensity }, at) => {
+      const dealt = slots[at]!.arms.find((arm) => arm.dealt);
+      return dealt?.armId === armId && dealt.probability === propensity;
+    })
+  );
 }
 
 function explainedData({ found, definition, definitionExact, snapshot, explanation, agrees }: Explained): unknown {
@@ -72,8 +77,12 @@ function explainedData({ found, definition, definitionExact, snapshot, explanati
     definition: { version: definition.version, exact: definitionExact, floor: definition.floor },
     snapshot: snapshot && { version: snapshot.version, digest: snapshot.digest, clockMs: snapshot.clockMs },
     context: namedContext(definition.context, decision.features),
-    draw: drawOf(decision),
-    arms: explanation?.arms.map((arm) => ({ ...arm, statistics: snapshot!.arms[arm.armIndex] })) ?? null,
+    draws: drawsOf(decision),
+    slots:
+      explanation?.slots.map(({ draw, arms }) => ({
+        draw,
+        arms: arms.map((arm) => ({ ...arm, statistics: snapshot!.arms[arm.armIndex] })),
+      })) ?? null,
     agrees,
   };
 }
@@ -87,14 +96,14 @@ function explainedText(explained: Explained): string {
   return [
     facts,
     ...(features.length === 0 ? [] : [renderTable(['context', 'value', 'encoded'], features)]),
-    ...(explanation === null ? [] : [armsTable(explanation.arms, snapshot!.arms)]),
+    ...(explanation?.slots.map(({ arms }) => armsTable(arms, snapshot!.arms)) ?? []),
     verdict(explained),
   ].join('\n');
 }
 
 function factRows({ found, definition, definitionExact, snapshot }: Explained): Cell[][] {
   const { decision, topic, partition, offset, appendTimeMs } = found;
-  const draw = drawOf(decision);
+  const draws = drawsOf(decision);
   return [
     ['experiment', `${decision.experimentId}, version ${decision.experimentVersion}`],
     ...(definitionExact ? [] : [['definition', `that version is gone from the log; shown is ${definition.version}`]]),
@@ -104,8 +113,10 @@ function factRows({ found, definition, definitionExact, snapshot }: Explained): 
     ['reason', decision.reason],
     ['policy', decision.policy],
     ['snapshot', snapshotText(decision, snapshot)],
-    ...(draw === null ? [] : [['draw', String(draw)]]),
-    ...decision.slots.map(({ armId, propensity }): Cell[] => ['dealt', `${armId} with propensity ${propensity}`]),
+    ...decision.slots.flatMap(({ armId, propensity }, at): Cell[][] => [
+      ...(draws === null ? [] : [['draw', String(draws[at])]]),
+      ['dealt', `${armId} with propensity ${propensity}`],
+    ]),
   ];
 }
 
@@ -142,7 +153,7 @@ function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatis
 function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
   const { reason, snapshotVersion } = found.decision;
   if (reason !== 'bandit') return `It was not drawn: the reason is ${reason}.`;
-  if (agrees === true) return 'Made again, arm and propensity are the logged ones to the bit.';
+  if (agrees === true) return 'Made again, arms and propensities are the logged ones to the bit.';
   if (snapshot === null) return `Snapshot ${snapshotVersion} is gone, so it cannot be made again; the draw still can.`;
   const version = definitionExact ? '' : 'the definition is another version; ';
   return (
@@ -151,9 +162,9 @@ function verdict({ found, definitionExact, snapshot, agrees }: Explained): strin
   );
 }
 
-/** Needs no snapshot: `null` when nothing was drawn. */
-function drawOf({ experimentId, snapshotVersion, policy, unitId, reason }: Decision): number | null {
-  return reason === 'bandit' ? unitDraw(experimentId, snapshotVersion, policy, unitId) : null;
+/** By slot, without need of the snapshot; `null` when nothing was drawn. */
+function drawsOf({ policy: kind, reason, slots, ...decision }: Decision): readonly number[] | null {
+  return reason === 'bandit' ? slots.map((_, slot) => unitDraw({ ...decision, kind, slot })) : null;
 }
 
 /** @throws Invalid `since`. */

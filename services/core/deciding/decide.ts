@@ -5,7 +5,7 @@
 import { uniform53 } from '../allocation/hash.ts';
 import type { Context } from '../context.ts';
 import { Bug, Invalid } from '../errors.ts';
-import type { Decision, DecisionId, ExperimentId, UnitId } from '../events.ts';
+import type { Decision, DecisionId, DecisionReason, ExperimentId, UnitId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import type { ServingPolicy } from '../policies/policy.ts';
 import { encodeContext } from './encode-context.ts';
@@ -18,6 +18,8 @@ export interface DecideRequest {
   readonly algorithm: string | null;
   /** `null` for all active arms. */
   readonly eligibleArmIds: readonly string[] | null;
+  /** How many arms to deal, from 1 to the experiment's `slots`. */
+  readonly slots: number;
 }
 
 /** What a caller adds, since the core has neither chance nor a clock. */
@@ -26,43 +28,60 @@ export interface DecisionStamp {
   readonly decidedAtMs: number;
 }
 
-export interface DecisionOutcome {
-  readonly decision: Decision;
+/** One slot, and how its arm was found. */
+export interface DealtSlot {
   /** Of the dealt arm, in the definition. */
   readonly armIndex: number;
+  /** The entry of `probabilities` that was drawn: given the slots above, so that their product is the probability of all. */
+  readonly propensity: number;
   /** Indices of the arms that were drawn from, ascending; only the dealt one when it was not a draw. */
   readonly eligible: readonly number[];
   /** One for each entry of `eligible`, Σ = 1. */
   readonly probabilities: Float64Array;
   /** In [0, 1); `null` when there was no draw. */
   readonly draw: number | null;
+}
+
+export interface DecisionOutcome {
+  readonly decision: Decision;
+  /** Those of the decision, in order; each arm once. */
+  readonly slots: readonly DealtSlot[];
   /** Numbers of the context that were cut to the feature range. */
   readonly clipped: number;
 }
 
 /**
- * Deals the fallback arm (the first eligible one where that is not eligible) with propensity 1 while there is no
- * snapshot that has the policy and an eligible arm: an arm added since the snapshot is dealt from the next one on.
- * @throws Invalid `experiment-deleted`, `algorithm-unknown`, `arm-unknown`, `arm-retired`, `arms-none`, `context`.
+ * Deals as many slots as asked for, or as there are arms to deal. Units of the holdout get its arm, whatever was learned.
+ * While there is no snapshot that has the policy and an eligible arm, the fallback arm is dealt: an arm added since the
+ * snapshot is dealt from the next one on. Holdout or fallback, the dealt arm is the first eligible one where the named one
+ * is not eligible, further slots take the other eligible arms in order of definition, and all have propensity 1.
+ * @throws Invalid `experiment-deleted`, `algorithm-unknown`, `slots-range`, `arm-unknown`, `arm-retired`, `arms-none`,
+ *   `context`.
  */
 export function decide(served: ServedExperiment, request: DecideRequest, stamp: DecisionStamp): DecisionOutcome {
-  const { experiment } = served;
+  const { experiment, snapshot } = served;
   if (experiment.state === 'deleted') {
     throw new Invalid('experiment-deleted', `experiment ${experiment.id} is deleted`);
   }
   const kind = policyKind(experiment, request.algorithm);
+  checkSlots(experiment, request.slots);
   const allowed = eligibleArms(experiment, request.eligibleArmIds);
   const { features, clipped } = encodeContext(experiment.context, request.context);
-  const drawn = drawArm(served, { kind, unitId: request.unitId, features, allowed });
-  if (drawn === null) {
-    const armIndex = fallbackArm(experiment, allowed);
-    const probabilities = Float64Array.of(1);
-    const decision = record(served, request, stamp, { kind, features, armIndex, propensity: 1, reason: 'fallback' });
-    return { decision, armIndex, eligible: [armIndex], probabilities, draw: null, clipped };
-  }
-  const { armIndex, propensity, eligible, probabilities, draw } = drawn;
-  const decision = record(served, request, stamp, { kind, features, armIndex, propensity, reason: 'bandit' });
-  return { decision, armIndex, eligible, probabilities, draw, clipped };
+  const { unitId } = request;
+  const { reason, slots } = deal(served, { kind, unitId, features, allowed, slots: request.slots });
+  const decision: Decision = {
+    decisionId: stamp.decisionId,
+    experimentId: experiment.id,
+    experimentVersion: experiment.version,
+    unitId,
+    slots: slots.map(({ armIndex, propensity }) => ({ armId: experiment.arms[armIndex]!.id, propensity })),
+    reason,
+    policy: kind,
+    snapshotVersion: snapshot?.version ?? 0,
+    features: Array.from(features),
+    decidedAtMs: stamp.decidedAtMs,
+  };
+  return { decision, slots, clipped };
 }
 
 export interface DrawRequest {
@@ -72,33 +91,89 @@ export interface DrawRequest {
   readonly features: Float64Array;
   /** Indices of arms that may be dealt, ascending. */
   readonly allowed: readonly number[];
+  /** How many to deal, at least 1. */
+  readonly slots: number;
 }
 
-export interface DrawnArm {
-  readonly armIndex: number;
-  /** The entry of `probabilities` that was drawn. */
-  readonly propensity: number;
-  readonly eligible: readonly number[];
-  readonly probabilities: Float64Array;
-  /** In [0, 1). */
-  readonly draw: number;
+interface Deal {
+  readonly reason: DecisionReason;
+  readonly slots: readonly DealtSlot[];
 }
 
-/** @returns `null` when there is no snapshot with that policy and one of those arms. */
-export function drawArm({ experiment, snapshot, policies }: ServedExperiment, request: DrawRequest): DrawnArm | null {
-  const { kind, unitId, features, allowed } = request;
+function deal(served: ServedExperiment, request: DrawRequest): Deal {
+  const { experiment } = served;
+  const { unitId, allowed, slots } = request;
+  if (isHeldOut(experiment, unitId)) {
+    const held = allowed.find((index) => experiment.arms[index]!.id === experiment.holdout!.armId);
+    return held === undefined
+      ? { reason: 'fallback', slots: certainSlots(fallbackArm(experiment, allowed), allowed, slots) }
+      : { reason: 'holdout', slots: certainSlots(held, allowed, slots) };
+  }
+  const drawn = drawSlots(served, request);
+  if (drawn !== null) return { reason: 'bandit', slots: drawn };
+  return { reason: 'fallback', slots: certainSlots(fallbackArm(experiment, allowed), allowed, slots) };
+}
+
+/**
+ * Slot by slot, each from the policy's probabilities over the arms that the slots above have left, with a draw of its own.
+ * The propensities are therefore conditional on the slots above, as in conditional contextual bandits (Vowpal Wabbit's CCB).
+ * @returns `null` when there is no snapshot with that policy and one of those arms.
+ */
+export function drawSlots(
+  { experiment, snapshot, policies }: ServedExperiment,
+  { kind, unitId, features, allowed, slots }: DrawRequest,
+): readonly DealtSlot[] | null {
   const policy = policies.get(kind);
-  const eligible = snapshot === null ? [] : allowed.filter((arm) => arm < snapshot.armCount);
-  if (snapshot === null || policy === undefined || eligible.length === 0) return null;
-  const probabilities = flooredProbabilities(policy, features, eligible, experiment.floor);
-  const draw = unitDraw(experiment.id, snapshot.version, kind, unitId);
-  const at = sample(probabilities, draw);
-  return { armIndex: eligible[at]!, propensity: probabilities[at]!, eligible, probabilities, draw };
+  let left = snapshot === null ? [] : allowed.filter((arm) => arm < snapshot.armCount);
+  if (snapshot === null || policy === undefined || left.length === 0) return null;
+  const dealt: DealtSlot[] = [];
+  for (let slot = 0; slot < slots && left.length > 0; slot++) {
+    const eligible = left;
+    const probabilities = flooredProbabilities(policy, features, eligible, experiment.floor);
+    const draw = unitDraw({ experimentId: experiment.id, snapshotVersion: snapshot.version, kind, unitId, slot });
+    const at = sample(probabilities, draw);
+    dealt.push({ armIndex: eligible[at]!, propensity: probabilities[at]!, eligible, probabilities, draw });
+    if (slot + 1 < slots) left = eligible.toSpliced(at, 1);
+  }
+  return dealt;
 }
 
-/** In [0, 1): a unit's own for one snapshot and algorithm. */
-export function unitDraw(experimentId: ExperimentId, snapshotVersion: number, kind: string, unitId: UnitId): number {
-  return uniform53(`${experimentId}/${snapshotVersion}/${kind}`, unitId);
+export interface Drawn {
+  readonly experimentId: ExperimentId;
+  readonly snapshotVersion: number;
+  readonly kind: string;
+  readonly unitId: UnitId;
+  /** From 0. */
+  readonly slot: number;
+}
+
+/** In [0, 1): a unit's own for one snapshot, algorithm and slot. */
+export function unitDraw({ experimentId, snapshotVersion, kind, unitId, slot }: Drawn): number {
+  const salt = `${experimentId}/${snapshotVersion}/${kind}`;
+  return uniform53(slot === 0 ? salt : `${salt}/${slot}`, unitId);
+}
+
+/** Whether a unit belongs to the holdout: for as long as the experiment and the share last. */
+export function isHeldOut({ id, holdout }: Experiment, unitId: UnitId): boolean {
+  return holdout !== null && uniform53(`${id}/holdout`, unitId) < holdout.share;
+}
+
+/** Nothing was drawn: the first arm, then the others in order of definition. */
+function certainSlots(first: number, allowed: readonly number[], slots: number): readonly DealtSlot[] {
+  const dealt = [first];
+  for (let i = 0; dealt.length < slots && i < allowed.length; i++) if (allowed[i] !== first) dealt.push(allowed[i]!);
+  return dealt.map((armIndex) => ({
+    armIndex,
+    propensity: 1,
+    eligible: [armIndex],
+    probabilities: Float64Array.of(1),
+    draw: null,
+  }));
+}
+
+function checkSlots({ id, slots: slotsMax }: Experiment, slots: number): void {
+  if (Number.isInteger(slots) && slots >= 1 && slots <= slotsMax) return;
+  throw new Invalid('slots-range', `experiment ${id}: ${slots} slots are asked for, allowed 1 to ${slotsMax}`);
 }
 
 /** The policy's probabilities, mixed with `floor` spread evenly over the eligible arms, Σ = 1 ± 1e-12. */
@@ -179,28 +254,4 @@ function listed(ids: readonly string[]): string {
 
 function fallbackArm(experiment: Experiment, eligible: readonly number[]): number {
   return eligible.find((index) => experiment.arms[index]!.id === experiment.fallbackArmId) ?? eligible[0]!;
-}
-
-interface Dealt {
-  readonly kind: string;
-  readonly features: Float64Array;
-  readonly armIndex: number;
-  readonly propensity: number;
-  readonly reason: 'bandit' | 'fallback';
-}
-
-function record(served: ServedExperiment, request: DecideRequest, stamp: DecisionStamp, dealt: Dealt): Decision {
-  const { experiment, snapshot } = served;
-  return {
-    decisionId: stamp.decisionId,
-    experimentId: experiment.id,
-    experimentVersion: experiment.version,
-    unitId: request.unitId,
-    slots: [{ armId: experiment.arms[dealt.armIndex]!.id, propensity: dealt.propensity }],
-    reason: dealt.reason,
-    policy: dealt.kind,
-    snapshotVersion: snapshot?.version ?? 0,
-    features: Array.from(dealt.features),
-    decidedAtMs: stamp.decidedAtMs,
-  };
 }

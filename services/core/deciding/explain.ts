@@ -1,11 +1,12 @@
 /** Shows how a decision came about, by making it again from the same inputs and keeping what is otherwise thrown away. */
 import type { ArmId, Decision } from '../events.ts';
 import {
+  type DealtSlot,
   type DecideRequest,
   type DecisionOutcome,
   type DecisionStamp,
   decide,
-  drawArm,
+  drawSlots,
   eligibleArms,
 } from './decide.ts';
 import type { ServedExperiment } from './served.ts';
@@ -13,7 +14,7 @@ import type { ServedExperiment } from './served.ts';
 export interface ExplainedArm {
   readonly armId: ArmId;
   readonly armIndex: number;
-  /** The policy's own figure for the arm (mean, upper bound); `null` when the decision was a fallback. */
+  /** The policy's own figure for the arm (mean, upper bound); `null` when the arm was not drawn. */
   readonly score: number | null;
   /** With the floor mixed in; what was drawn from. */
   readonly probability: number;
@@ -22,13 +23,18 @@ export interface ExplainedArm {
   readonly dealt: boolean;
 }
 
+export interface ExplainedSlot {
+  /** In [0, 1); `null` when there was no draw. */
+  readonly draw: number | null;
+  /** In order of definition, those that were eligible and not dealt in a slot above. */
+  readonly arms: readonly ExplainedArm[];
+}
+
 export interface Explanation {
   readonly snapshotDigest: string | null;
   readonly floor: number;
-  /** In [0, 1); `null` when there was no draw. */
-  readonly draw: number | null;
-  /** In order of definition, those that were eligible. */
-  readonly arms: readonly ExplainedArm[];
+  /** In order. */
+  readonly slots: readonly ExplainedSlot[];
 }
 
 /** @throws Invalid as `decide` does. */
@@ -36,9 +42,9 @@ export function explain(
   served: ServedExperiment,
   request: DecideRequest,
   stamp: DecisionStamp,
-): DecisionOutcome & Explanation {
+): { readonly outcome: DecisionOutcome; readonly explanation: Explanation } {
   const outcome = decide(served, request, stamp);
-  return { ...outcome, ...explanation(served, outcome, scoresOf(served, outcome)) };
+  return { outcome, explanation: explanation(served, outcome.decision, outcome.slots) };
 }
 
 /**
@@ -57,21 +63,24 @@ export function explainLogged(
   if (reason !== 'bandit') return null;
   const features = Float64Array.from(logged.features);
   const allowed = eligibleArms(served.experiment, eligibleArmIds);
-  const drawn = drawArm(served, { kind, unitId, features, allowed });
-  if (drawn === null) return null;
-  return explanation(served, drawn, served.policies.get(kind)!.scores(features, drawn.eligible));
+  const drawn = drawSlots(served, { kind, unitId, features, allowed, slots: logged.slots.length });
+  return drawn === null ? null : explanation(served, logged, drawn);
 }
 
-function explanation(
-  { experiment, snapshot }: ServedExperiment,
-  {
-    armIndex: dealt,
-    eligible,
-    probabilities,
-    draw,
-  }: Pick<DecisionOutcome, 'armIndex' | 'eligible' | 'probabilities' | 'draw'>,
+function explanation(served: ServedExperiment, decision: Decision, slots: readonly DealtSlot[]): Explanation {
+  const { experiment, snapshot } = served;
+  return {
+    snapshotDigest: snapshot?.digest ?? null,
+    floor: experiment.floor,
+    slots: slots.map((slot) => explainedSlot(served, slot, scoresOf(served, decision, slot))),
+  };
+}
+
+function explainedSlot(
+  { experiment }: ServedExperiment,
+  { armIndex: dealt, eligible, probabilities, draw }: DealtSlot,
   scores: Float64Array | null,
-): Explanation {
+): ExplainedSlot {
   let cumulative = 0;
   const arms = eligible.map((armIndex, i) => {
     const probability = probabilities[i]!;
@@ -79,13 +88,16 @@ function explanation(
     const armId = experiment.arms[armIndex]!.id;
     return { armId, armIndex, score: scores?.[i] ?? null, probability, cumulative, dealt: armIndex === dealt };
   });
-  return { snapshotDigest: snapshot?.digest ?? null, floor: experiment.floor, draw, arms };
+  return { draw, arms };
 }
 
-/** Scores behind an outcome, in the order of its `eligible`; `null` for a fallback. Not computed unless asked for. */
-export function scoresOf(served: ServedExperiment, outcome: DecisionOutcome): Float64Array | null {
-  const { decision, eligible } = outcome;
-  const policy = served.policies.get(decision.policy);
-  if (decision.reason !== 'bandit' || policy === undefined) return null;
-  return policy.scores(Float64Array.from(decision.features), eligible);
+/** Scores behind a slot, in the order of its `eligible`; `null` when it was not drawn. Not computed unless asked for. */
+export function scoresOf(
+  { policies }: ServedExperiment,
+  { policy: kind, reason, features }: Decision,
+  { eligible }: DealtSlot,
+): Float64Array | null {
+  const policy = policies.get(kind);
+  if (reason !== 'bandit' || policy === undefined) return null;
+  return policy.scores(Float64Array.from(features), eligible);
 }

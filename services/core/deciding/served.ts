@@ -4,7 +4,7 @@
  */
 import { Corrupt } from '../errors.ts';
 import type { Experiment } from '../experiment.ts';
-import type { ServingPolicy } from '../policies/policy.ts';
+import type { ServingPolicy, UsualRequest } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import type { ParametersSnapshot } from './snapshot.ts';
 
@@ -29,13 +29,20 @@ export function serve(experiment: Experiment, snapshot: ParametersSnapshot | nul
   if (snapshot === null) return { experiment, snapshot: null, policies: new Map() };
   assertFits(experiment, snapshot);
   const defined = new Set(experiment.policies.map((spec) => spec.kind));
+  const usual = usualRequest(experiment, snapshot);
   const policies = new Map(
     snapshot.policies
       .filter(({ kind }) => defined.has(kind))
-      .map(({ kind, parameters, state }) => [kind, findPolicy(kind).serve(state, parameters)]),
+      .map(({ kind, parameters, state }) => [kind, findPolicy(kind).serve(state, parameters, usual)]),
   );
   const { version, digest, clockMs, arms } = snapshot;
   return { experiment, snapshot: { version, digest, clockMs, armCount: arms.length }, policies };
+}
+
+/** All active arms that the snapshot has, in as many slots as may be asked for; `null` when there is no such arm. */
+function usualRequest({ arms, slots }: Experiment, snapshot: ParametersSnapshot): UsualRequest | null {
+  const eligible = [...snapshot.arms.keys()].filter((index) => arms[index]?.state === 'active');
+  return eligible.length === 0 ? null : { eligible, slots };
 }
 
 function assertFits(experiment: Experiment, snapshot: ParametersSnapshot): void {

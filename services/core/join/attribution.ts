@@ -1,10 +1,11 @@
 /**
  * Whose reward is whose: a pure function of the group's set, kept up by each event at a cost that grows with the group
  * and not with its square.
- * A reward belongs, in each experiment that learns from its metric, to the last decision in log order that it fits.
+ * In each experiment that learns from its metric a reward belongs, of the decisions that it fits, to the last in log order,
+ * to the first, or to every one.
  */
 import type { ExperimentId } from '../events.ts';
-import type { Experiment } from '../experiment.ts';
+import type { AttributionModel, Experiment } from '../experiment.ts';
 import {
   type DecisionEntry,
   decisionAt,
@@ -15,6 +16,9 @@ import {
 } from './group.ts';
 
 export type Experiments = ReadonlyMap<ExperimentId, Experiment>;
+
+/** So many of the decisions of one experiment, the last ones, may own the same reward under `every-decision`. */
+export const OWNERS_MAX = 100;
 
 /** How many records of a reward stand where. */
 export interface RewardStanding {
@@ -32,19 +36,22 @@ export interface Touched {
   readonly rewards: readonly number[];
 }
 
-/** Gives a new reward to its owners: in each experiment the last decision in log order that it fits. */
+/** Gives a new reward to its owners among the decisions that are there. */
 export function assign(group: Group, at: number, experiments: Experiments, limits: JoinLimits): Group {
   const reward = group.rewards[at]!;
-  const last = new Map<ExperimentId, number>();
+  const fitting = new Map<ExperimentId, number[]>();
   for (const decision of group.decisions) {
-    if (fits(reward, decision, experiments.get(decision.experimentId)!, limits)) {
-      last.set(decision.experimentId, decision.seq);
-    }
+    const { experimentId, seq } = decision;
+    if (!fits(reward, decision, experiments.get(experimentId)!, limits)) continue;
+    const known = fitting.get(experimentId);
+    if (known === undefined) fitting.set(experimentId, [seq]);
+    else known.push(seq);
   }
-  return { ...group, rewards: group.rewards.with(at, { ...reward, owners: [...last.values()] }) };
+  const owners = [...fitting].flatMap(([id, seqs]) => ownersAmong(seqs, experiments.get(id)!.attribution.model));
+  return { ...group, rewards: group.rewards.with(at, { ...reward, owners }) };
 }
 
-/** Gives the newest decision all rewards that fit it, taking them from the decision of its experiment that had them. */
+/** Gives the newest decision the rewards that become its own, some of them taken from others of its experiment. */
 export function claim(group: Group, experiments: Experiments, limits: JoinLimits): { group: Group; touched: Touched } {
   const decision = group.decisions.at(-1)!;
   const experiment = experiments.get(decision.experimentId)!;
@@ -52,12 +59,30 @@ export function claim(group: Group, experiments: Experiments, limits: JoinLimits
   const claimed: number[] = [];
   const rewards = group.rewards.map((reward, at) => {
     if (!fits(reward, decision, experiment, limits)) return reward;
-    const before = reward.owners.find((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
-    if (before !== undefined) decisions.add(before);
+    const had = reward.owners.filter((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
+    const has = ownersAmong([...had, decision.seq], experiment.attribution.model);
+    if (!has.includes(decision.seq)) return reward;
+    const lost = had.filter((seq) => !has.includes(seq));
+    for (const seq of lost) decisions.add(seq);
     claimed.push(at);
-    return { ...reward, owners: [...reward.owners.filter((seq) => seq !== before), decision.seq] };
+    return { ...reward, owners: [...reward.owners.filter((seq) => !lost.includes(seq)), decision.seq] };
   });
   return { group: claimed.length === 0 ? group : { ...group, rewards }, touched: { decisions, rewards: claimed } };
+}
+
+/**
+ * @param fitting decisions of one experiment, in log order; it makes no difference if some before them, that were not
+ * chosen then, are left out.
+ */
+function ownersAmong(fitting: readonly number[], model: AttributionModel): readonly number[] {
+  switch (model) {
+    case 'last-touch':
+      return fitting.slice(-1);
+    case 'first-touch':
+      return fitting.slice(0, 1);
+    case 'every-decision':
+      return fitting.slice(-OWNERS_MAX);
+  }
 }
 
 function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {

@@ -48,7 +48,7 @@ export interface RewardEntry {
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
   /** Clock of the last record seen, repeats included. */
   readonly lastClockMs: number;
-  /** Decisions of the group that it belongs to, by `seq`: at most one of each experiment. */
+  /** Decisions of the group that it belongs to, by `seq`; those of one experiment in log order. */
   readonly owners: readonly number[];
 }
 

@@ -9,17 +9,24 @@ import { type CohortSums, getOrInsert } from './sums.ts';
 export class MergedSums {
   /** By cohort; integers, so the order in which partitions arrive leaves no trace. */
   private readonly merged = new Map<number, CohortSums>();
-  private readonly contributed = new Map<string, CohortSums>();
+  private readonly contributed = new Map<number, Map<number, CohortSums>>();
 
   /** @param sums kept as it is: do not change it afterwards. */
   replace(partition: number, cohort: number, sums: CohortSums): void {
-    const key = `${partition}/${cohort}`;
+    this.remove(partition, cohort);
     const arms = getOrInsert(this.merged, cohort, () => new Map());
-    for (const [armId, vector] of this.contributed.get(key) ?? []) arms.get(armId)!.addVector(vector, -1);
     for (const [armId, vector] of sums) {
       getOrInsert(arms, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
     }
-    this.contributed.set(key, sums);
+    getOrInsert(this.contributed, partition, () => new Map()).set(cohort, sums);
+  }
+
+  /** Has sums take the place of what the partition contributed to the cohort and to all before it. */
+  replaceUpTo(partition: number, cohort: number, sums: CohortSums): void {
+    for (const earlier of [...(this.contributed.get(partition)?.keys() ?? [])]) {
+      if (earlier < cohort) this.remove(partition, earlier);
+    }
+    this.replace(partition, cohort, sums);
   }
 
   /** @returns the newest cohort with sums, `null` when there is none. */
@@ -42,5 +49,15 @@ export class MergedSums {
     }
     for (const [armId, vector] of total) if (vector.isZero()) total.delete(armId);
     return total;
+  }
+
+  private remove(partition: number, cohort: number): void {
+    const sums = this.contributed.get(partition)?.get(cohort);
+    if (sums === undefined) return;
+    this.contributed.get(partition)!.delete(cohort);
+    const arms = this.merged.get(cohort)!;
+    for (const [armId, vector] of sums) arms.get(armId)!.addVector(vector, -1);
+    // Sums of nothing are no cohort: the newest one must not depend on what stood where before.
+    if ([...this.contributed.values()].every((cohorts) => !cohorts.has(cohort))) this.merged.delete(cohort);
   }
 }

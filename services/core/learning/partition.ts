@@ -160,7 +160,7 @@ function difference(
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
       if (was !== null && was.rewardUnits === is.rewardUnits) return;
       const slot = decision.slots[at]!;
-      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment), before: was, after: is });
+      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), before: was, after: is });
     });
   }
   for (const at of touched.rewards) {
@@ -178,8 +178,12 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
   counts.rewardsUnmatched += sign * standing.unmatched;
 }
 
-function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment): number {
-  return Math.floor(decision.decidedAtMs / cohortMs);
+/**
+ * By the client's clock, but not beyond the log's: nothing is decided after it was appended, and one decision of the
+ * year 2099 would make all others look old.
+ */
+function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment, { earlyGraceMs }: JoinLimits): number {
+  return Math.floor(Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs) / cohortMs);
 }
 
 function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): Omit<DecisionEntry, 'seq'> {

@@ -21,20 +21,54 @@ export interface SumDelta {
   readonly after: Outcome;
 }
 
+/** Sums that stand under one name. */
+export interface NamedSums {
+  readonly experimentId: ExperimentId;
+  readonly cohort: number;
+  /** Whether they are of that cohort and all before it. */
+  readonly rolledUp: boolean;
+  readonly sums: CohortSums;
+}
+
+export interface ChangedSums extends NamedSums {
+  /** How many sums of the experiment changed together; until all of them are known, none stands for a cut. */
+  readonly changedTogether: number;
+}
+
+/** What became of cohorts: those that are gone stand in the newest of them now. */
+export interface RolledUp {
+  readonly experimentId: ExperimentId;
+  readonly into: number;
+  readonly gone: readonly number[];
+}
+
 export class PartitionSums {
   private readonly experiments = new Map<ExperimentId, Map<number, CohortSums>>();
+  /** The newest cohort that is rolled up, with those before it, under its own number. */
+  private readonly rolledUpTo = new Map<ExperimentId, number>();
   private changed = new Map<ExperimentId, Set<number>>();
 
   apply(delta: SumDelta): void {
     const { experimentId, features } = delta.decision;
-    const arms = getOrInsert(this.cohorts(experimentId), delta.cohort, () => new Map());
+    const cohort = this.standsUnder(experimentId, delta.cohort);
+    const arms = getOrInsert(this.cohorts(experimentId), cohort, () => new Map());
     const sums = getOrInsert(arms, delta.slot.armId, () => new ExactVector(sumsLayout(features.length).size));
     addDelta(sums, delta);
-    this.touch(experimentId, delta.cohort);
+    this.touch(experimentId, cohort);
+  }
+
+  /** @returns the cohort whose sums take what is decided in a cohort: its own, or the one it is rolled up in. */
+  standsUnder(experimentId: ExperimentId, cohort: number): number {
+    return Math.max(cohort, this.rolledUpTo.get(experimentId) ?? 0);
+  }
+
+  isRolledUp(experimentId: ExperimentId, cohort: number): boolean {
+    return cohort <= (this.rolledUpTo.get(experimentId) ?? -1);
   }
 
   /** Puts stored sums back; not a change. */
-  restore(experimentId: ExperimentId, cohort: number, sums: CohortSums): void {
+  restore({ experimentId, cohort, rolledUp, sums }: NamedSums): void {
+    if (rolledUp) this.rolledUpTo.set(experimentId, cohort);
     this.cohorts(experimentId).set(cohort, sums);
   }
 
@@ -43,19 +77,51 @@ export class PartitionSums {
     getOrInsert(this.changed, experimentId, () => new Set()).add(cohort);
   }
 
+  changedExperiments(): ExperimentId[] {
+    return [...this.changed.keys()];
+  }
+
+  /**
+   * Adds the sums of the experiment's cohorts before one into a single one, which takes all that is still to come for
+   * them: the total stays the same, to the bit.
+   * @returns `null` when there are not two of them.
+   */
+  rollUp(experimentId: ExperimentId, before: number): RolledUp | null {
+    const cohorts = this.cohorts(experimentId);
+    const gone = [...cohorts.keys()].filter((cohort) => cohort < before).sort((a, b) => a - b);
+    const into = gone.pop();
+    if (into === undefined || gone.length === 0) return null;
+    const total = cohorts.get(into)!;
+    for (const cohort of gone) {
+      for (const [armId, vector] of cohorts.get(cohort)!) {
+        getOrInsert(total, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
+      }
+      cohorts.delete(cohort);
+      this.changed.get(experimentId)?.delete(cohort);
+    }
+    this.rolledUpTo.set(experimentId, into);
+    this.touch(experimentId, into);
+    return { experimentId, into, gone };
+  }
+
   /** @returns what changed since the last call. */
-  takeChanged(): { experimentId: ExperimentId; cohort: number; sums: CohortSums }[] {
+  takeChanged(): ChangedSums[] {
     const taken = [...this.changed].flatMap(([experimentId, cohorts]) =>
-      [...cohorts].map((cohort) => ({ experimentId, cohort, sums: this.cohorts(experimentId).get(cohort)! })),
+      [...cohorts].map((cohort) => ({ ...this.named(experimentId, cohort), changedTogether: cohorts.size })),
     );
     this.changed = new Map();
     return taken;
   }
 
-  *entries(): Generator<{ experimentId: ExperimentId; cohort: number; sums: CohortSums }> {
+  *entries(): Generator<NamedSums> {
     for (const [experimentId, cohorts] of this.experiments) {
-      for (const [cohort, sums] of cohorts) yield { experimentId, cohort, sums };
+      for (const cohort of cohorts.keys()) yield this.named(experimentId, cohort);
     }
+  }
+
+  private named(experimentId: ExperimentId, cohort: number): NamedSums {
+    const rolledUp = this.rolledUpTo.get(experimentId) === cohort;
+    return { experimentId, cohort, rolledUp, sums: this.cohorts(experimentId).get(cohort)! };
   }
 
   private cohorts(experimentId: ExperimentId): Map<number, CohortSums> {

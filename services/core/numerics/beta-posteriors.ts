@@ -3,7 +3,7 @@
  * a, b > 0 and has no end points.
  */
 import { NODE_COUNT } from './gauss-legendre.ts';
-import type { PosteriorFamily } from './selection-probabilities.ts';
+import type { PosteriorFamily } from './panel-walk.ts';
 import { stirlingCorrection } from './stirling.ts';
 
 /** Beyond the points where the density fell by e⁻⁴⁶ from its mode lies less than 1e-18. */

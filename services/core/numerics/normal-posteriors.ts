@@ -1,6 +1,6 @@
 /** Normal posteriors N(location, scale²) on their own axis. For a request, where speed counts, see normal-selection.ts. */
 import { NODE_COUNT } from './gauss-legendre.ts';
-import type { PosteriorFamily } from './selection-probabilities.ts';
+import type { PosteriorFamily } from './panel-walk.ts';
 
 /** In standard deviations: beyond lies less than 1e-18. */
 const REACH = 9;

@@ -3,7 +3,7 @@
  * Their tails are heavy: with ν = 2 a mass of 1e-18 lies beyond 10⁹ scales, so panels grow with the distance.
  */
 import { NODE_COUNT } from './gauss-legendre.ts';
-import type { PosteriorFamily } from './selection-probabilities.ts';
+import type { PosteriorFamily } from './panel-walk.ts';
 import { stirlingCorrection } from './stirling.ts';
 
 /** −ln of the mass that may lie beyond each end: less than 1e-18. */

@@ -40,7 +40,7 @@ export const betaTs: Policy = {
     ]);
   },
 
-  serve(state) {
+  serve(state, _parameters, usual) {
     const alpha = block(state, 'alpha');
     const beta = block(state, 'beta');
     const means = alpha.map((a, arm) => a / (a + beta[arm]!));
@@ -48,6 +48,7 @@ export const betaTs: Policy = {
       block(state, 'probability'),
       means,
       (eligible) => new BetaPosteriors(pick(alpha, eligible), pick(beta, eligible)),
+      usual,
     );
   },
 };

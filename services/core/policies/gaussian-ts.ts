@@ -45,8 +45,8 @@ export const gaussianTs: Policy = {
     return new Map([...state, ['probability', selected(marginals(state, [...input.armIds.keys()]))]]);
   },
 
-  serve: (state) =>
-    thompsonServing(block(state, 'probability'), block(state, 'mean'), (eligible) => marginals(state, eligible)),
+  serve: (state, _parameters, usual) =>
+    thompsonServing(block(state, 'probability'), block(state, 'mean'), (eligible) => marginals(state, eligible), usual),
 };
 
 /** @returns m, κ, a and b by arm. */

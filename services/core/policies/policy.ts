@@ -46,8 +46,16 @@ export interface Policy {
   /**
    * Builds what serves requests from a snapshot, off the request path.
    * @param parameters the same validated parameters that `prepare` was given.
+   * @param usual what to be ready for; `null` for all arms and one slot.
    */
-  serve(state: PolicyState, parameters: ReadonlyMap<string, number>): ServingPolicy;
+  serve(state: PolicyState, parameters: ReadonlyMap<string, number>, usual: UsualRequest | null): ServingPolicy;
+}
+
+/** What most requests are like: answers to them are made ready beforehand, others are right but may take longer. */
+export interface UsualRequest {
+  /** Arm indices, ascending, at least one. */
+  readonly eligible: readonly number[];
+  readonly slots: number;
 }
 
 export interface ServingPolicy {

@@ -1,6 +1,6 @@
 /**
  * Remembers one vector for each subset of arms that was asked for, so that a subset's first request pays for the rest.
- * Owns at most CELLS_MAX numbers; the subset that was added first goes first.
+ * Owns at most CELLS_MAX numbers; the subset that was not asked for the longest goes first.
  */
 
 const CELLS_MAX = 2 ** 20;
@@ -32,8 +32,10 @@ export class SubsetMemo {
     if (eligible.length === this.whole.length) return this.whole;
     const hash = hashOf(eligible);
     const known = this.entries.get(hash);
-    if (known !== undefined && sameArms(known.eligible, eligible)) return known.values;
-    return this.add(hash, eligible);
+    if (known === undefined || !sameArms(known.eligible, eligible)) return this.add(hash, eligible);
+    this.entries.delete(hash);
+    this.entries.set(hash, known);
+    return known.values;
   }
 
   get size(): number {

@@ -33,7 +33,8 @@ import {
   PartitionState,
   type Rules,
 } from '../../core/learning/partition.ts';
-import type { SumDelta } from '../../core/learning/sums.ts';
+import { rolledUpBefore } from '../../core/learning/roll-up.ts';
+import type { RolledUp, SumDelta } from '../../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../../core/learning/tally.ts';
 import { compareKeys, type Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
@@ -50,6 +51,15 @@ export interface PartitionJoinOptions {
   readonly rules: Rules;
   readonly store: Store;
   readonly tallyCodec: Codec<Tally>;
+  /** Age of the cohorts that a commit rolls up; without it none are. */
+  readonly rollUpAgeMs?: number;
+}
+
+/** What a commit wrote. */
+export interface Committed {
+  /** The tallies that changed since the last commit, as stored. */
+  readonly tallies: readonly EncodedTally[];
+  readonly rolledUp: readonly RolledUp[];
 }
 
 /** Which records are replayed only to fill the groups, because the tallies at hand reflect them already. */
@@ -111,7 +121,7 @@ export class PartitionJoin {
   /** Puts a tally's sums back. */
   restore(tally: Tally): void {
     if (tally.kind !== 'sums') throw new Corrupt('store-unreadable', 'a progress record stands where sums should');
-    this.state.sums.restore(tally.experimentId, tally.cohort, tally.sums);
+    this.state.sums.restore(tally);
   }
 
   resume(cut: { readonly offsets: PerStream; readonly clocks: PerStream }, counts: ProgressTally['counts']): void {
@@ -223,21 +233,38 @@ export class PartitionJoin {
   /**
    * Expires, then writes groups, sums, offsets and books in one atomic step.
    * @param publishedUpTo offsets up to which the tallies are published.
-   * @returns the tallies that changed since the last commit, as stored.
    */
-  async commit(publishedUpTo: PerStream): Promise<EncodedTally[]> {
+  async commit(publishedUpTo: PerStream): Promise<Committed> {
     await this.expire();
     this.published = publishedUpTo;
+    const rolledUp = this.rollUp();
     const tallies = this.state.sums
       .takeChanged()
       .map((changed) => this.encode({ kind: 'sums', ...this.cut(), ...changed }));
-    await this.write([...tallies.map(tallyEntry), [HEADER_KEY, encodeHeader(this.header())]]);
-    return tallies;
+    const gone = rolledUp.flatMap((one) => one.gone.map((cohort) => sumsKey(one.experimentId, cohort)));
+    await this.write([...tallies.map(tallyEntry), [HEADER_KEY, encodeHeader(this.header())]], gone);
+    return { tallies, rolledUp };
   }
 
-  /** Commits tallies that have not changed since their cut under the present one. @returns them, and what else changed. */
-  async restamp(tallies: Iterable<EncodedTally>, publishedUpTo: PerStream): Promise<EncodedTally[]> {
-    for (const { experimentId, cohort } of tallies) this.state.sums.touch(experimentId, cohort);
+  /** Looks only at experiments that changed: one that rests gets no more cohorts. */
+  private rollUp(): RolledUp[] {
+    const { rules, rollUpAgeMs } = this.options;
+    if (rollUpAgeMs === undefined) return [];
+    const now = { lowClockMs: lowClock(this.state.clocks), ageMs: rollUpAgeMs };
+    return this.state.sums.changedExperiments().flatMap((id) => {
+      const experiment = rules.experiments.get(id);
+      if (experiment === undefined) return [];
+      return this.state.sums.rollUp(id, rolledUpBefore(experiment, now)) ?? [];
+    });
+  }
+
+  /** Commits tallies that have not changed since their cut under the present one, with what else changed. */
+  async restamp(
+    tallies: Iterable<Pick<EncodedTally, 'experimentId' | 'cohort'>>,
+    publishedUpTo: PerStream,
+  ): Promise<Committed> {
+    const { sums } = this.state;
+    for (const { experimentId, cohort } of tallies) sums.touch(experimentId, sums.standsUnder(experimentId, cohort));
     return this.commit(publishedUpTo);
   }
 
@@ -252,9 +279,9 @@ export class PartitionJoin {
     await this.write(tallies.map((tally) => tallyEntry(this.encode(tally))));
   }
 
-  private async write(entries: readonly (readonly [string, Buffer])[]): Promise<void> {
+  private async write(entries: readonly (readonly [string, Buffer])[], gone: readonly string[] = []): Promise<void> {
     const puts = [...entries];
-    const deletes = [...this.timerChanges.deletes];
+    const deletes = [...gone, ...this.timerChanges.deletes];
     for (const key of this.timerChanges.puts) puts.push([key, Buffer.alloc(0)]);
     for (const { group, timerBucket, changed } of this.warm.values()) {
       if (!changed) continue;
@@ -272,13 +299,13 @@ export class PartitionJoin {
     else for (const warm of this.warm.values()) warm.changed = false;
   }
 
-  /** @returns the stored tallies that may not have been published before the last stop. */
-  async unpublished(): Promise<EncodedTally[]> {
+  /** @returns the stored tallies that may not have been published: those that reflect more than what is said to be. */
+  async unpublished(publishedUpTo: PerStream): Promise<EncodedTally[]> {
     const entries = await this.options.store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER);
     return entries.flatMap(([, value]) => {
       const tally = decodeStored(value, this.options.tallyCodec) as CohortTally;
-      const { experimentId, cohort, offsets } = tally;
-      return reflectedBy(offsets, this.published) ? [] : [{ experimentId, cohort, value }];
+      const isPublished = [this.published, publishedUpTo].some((upTo) => reflectedBy(tally.offsets, upTo));
+      return isPublished ? [] : [encoded(tally, value)];
     });
   }
 
@@ -287,7 +314,7 @@ export class PartitionJoin {
   }
 
   private encode(tally: CohortTally): EncodedTally {
-    return { experimentId: tally.experimentId, cohort: tally.cohort, value: this.options.tallyCodec.encode(tally) };
+    return encoded(tally, this.options.tallyCodec.encode(tally));
   }
 
   private cut(): Omit<ProgressTally, 'kind' | 'counts'> {
@@ -349,8 +376,10 @@ function tallyEntry({ experimentId, cohort, value }: EncodedTally): [string, Buf
   return [sumsKey(experimentId, cohort), value];
 }
 
-export interface EncodedTally {
-  readonly experimentId: CohortTally['experimentId'];
-  readonly cohort: number;
+function encoded({ experimentId, cohort, rolledUp }: CohortTally, value: Buffer): EncodedTally {
+  return { experimentId, cohort, rolledUp, value };
+}
+
+export interface EncodedTally extends Pick<CohortTally, 'experimentId' | 'cohort' | 'rolledUp'> {
   readonly value: Buffer;
 }

@@ -16,6 +16,7 @@ export interface AdversaryOptions {
 
 export class Adversary implements Environment {
   readonly retired = PLAIN.retired;
+  readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly features = PLAIN.features;
   readonly costOfUnit = PLAIN.costOfUnit;

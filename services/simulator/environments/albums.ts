@@ -1,6 +1,6 @@
 /**
- * Cold start: thousands of albums of which one is shown to each visitor, most hardly ever wanted and a few often. Every
- * day the oldest make room for new ones that nobody knows yet.
+ * Cold start: thousands of albums of which each visitor is shown a few, most hardly ever wanted and some often. Every day
+ * the oldest make room for new ones that nobody knows yet.
  */
 import type { Random } from '../../core/random.ts';
 import { betaOfOrder } from '../beta.ts';
@@ -10,9 +10,10 @@ export interface AlbumsOptions {
   readonly albums: number;
   readonly newADay: number;
   readonly stepsADay: number;
+  readonly slots: number;
 }
 
-/** Rates of playing: 5 % on average, one in a thousand above 18 %. */
+/** Rates of playing: 5 % on average, one in a thousand above 21 %. */
 const RATE = { alpha: 2, beta: 38 };
 
 export class Albums implements Environment {
@@ -20,6 +21,7 @@ export class Albums implements Environment {
   readonly benchmark = PLAIN.benchmark;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange = { min: 0, max: 1 };
+  readonly slots: number;
   readonly armIds: string[] = [];
   readonly costs: number[] = [];
   readonly retired = new Set<number>();
@@ -30,6 +32,7 @@ export class Albums implements Environment {
 
   constructor(options: AlbumsOptions, random: Random) {
     this.options = options;
+    this.slots = options.slots;
     this.add(options.albums, random);
   }
 

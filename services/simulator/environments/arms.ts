@@ -26,6 +26,7 @@ export const MEAN_MAX = 0.95;
 
 export class Arms implements Environment {
   readonly retired = PLAIN.retired;
+  readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;

@@ -71,8 +71,8 @@ export const ENVIRONMENTS: readonly EnvironmentEntry[] = [
   },
   {
     name: 'albums',
-    doc: '4000 albums, 40 new ones every 1000 steps; give --snapshot-every 200 or more',
-    create: (random) => new Albums({ albums: 4_000, newADay: 40, stepsADay: 1_000 }, random),
+    doc: '4000 albums in two slots, 40 new ones every 1000 steps; give --snapshot-every 200 or more',
+    create: (random) => new Albums({ albums: 4_000, newADay: 40, stepsADay: 1_000, slots: 2 }, random),
   },
   {
     name: 'changing-pool',

@@ -12,6 +12,7 @@ const RETIREMENT = 0.001;
 const RATE = { alpha: 4, beta: 4 };
 
 export class ChangingPool implements Environment {
+  readonly slots = PLAIN.slots;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
   readonly costOfUnit = PLAIN.costOfUnit;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArmId, DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
-import type { Arm } from '../../../services/core/experiment.ts';
+import { type Arm, ATTRIBUTION_MODELS, FOLDS } from '../../../services/core/experiment.ts';
+import type { Rules } from '../../../services/core/learning/partition.ts';
 import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 import { sumsByDefinition } from '../../support/definition.ts';
 
@@ -11,24 +12,41 @@ const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   sinceVersion: 1,
   attributes: new Map([['cost', cost / 4]]),
 }));
-const RULES = rules(
-  experiment({
-    arms: ARMS,
-    reward: {
-      metric: 'click',
-      fold: 'sum',
-      min: 0,
-      max: 4,
-      costAttribute: 'cost',
-      missing: { mode: 'impute', value: 1 },
-    },
-  }),
-  experiment({
-    id: 'layout' as ExperimentId,
-    arms: ARMS,
-    reward: { metric: 'click', fold: 'last', min: 0, max: 2, costAttribute: null, missing: { mode: 'labelled' } },
-  }),
-);
+/** Two experiments that learn from the same rewards, each by an attribution and a fold drawn at random. */
+const given = fc
+  .record({
+    models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
+    folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
+  })
+  .map(({ models, folds }) =>
+    rules(
+      experiment({
+        arms: ARMS,
+        attribution: { model: models[0], windowMs: 100 },
+        reward: {
+          metric: 'click',
+          fold: folds[0],
+          min: 0,
+          max: 4,
+          costAttribute: 'cost',
+          missing: { mode: 'impute', value: 1 },
+        },
+      }),
+      experiment({
+        id: 'layout' as ExperimentId,
+        arms: ARMS,
+        attribution: { model: models[1], windowMs: 100 },
+        reward: {
+          metric: 'click',
+          fold: folds[1],
+          min: 0,
+          max: 2,
+          costAttribute: null,
+          missing: { mode: 'labelled' },
+        },
+      }),
+    ),
+  );
 
 const unit = fc.constantFrom('u', 'v');
 const stepMs: fc.Arbitrary<number> = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
@@ -159,15 +177,16 @@ function inSteps<T extends { readonly clockMs: number }>(specs: readonly T[]): (
 
 /** Learns the two streams in one order, dropping now and then, and in another without ever dropping. */
 function expectSameAsOracle(
+  world: Rules,
   ds: readonly InputEvent[],
   rs: readonly InputEvent[],
   order: readonly boolean[],
   drop: readonly boolean[],
 ): void {
-  const oracle = new Oracle(RULES);
+  const oracle = new Oracle(world);
   for (const event of [...ds, ...rs]) oracle.learn(event);
-  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), RULES)));
-  const live = new Oracle(RULES);
+  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), world)));
+  const live = new Oracle(world);
   interleave(ds, rs, order).forEach((event, index) => {
     live.learn(event);
     if (drop[index]) live.drop();
@@ -183,8 +202,8 @@ function expectSameAsOracle(
 describe('learning is a function of the logs', { timeout: 60_000 }, () => {
   it('any interleaving of the two streams, dropping what has run out at any time, gives the oracle its sums and books', () => {
     fc.assert(
-      fc.property(decisions, rewards, turns, drops, (d, r, order, drop) =>
-        expectSameAsOracle(decisionEvents(d), rewardEvents(r), order, drop),
+      fc.property(given, decisions, rewards, turns, drops, (world, d, r, order, drop) =>
+        expectSameAsOracle(world, decisionEvents(d), rewardEvents(r), order, drop),
       ),
       { numRuns: 3_000 },
     );
@@ -192,8 +211,9 @@ describe('learning is a function of the logs', { timeout: 60_000 }, () => {
 
   it('so it does where decisions are appended late and rewards at the end of their reach', () => {
     fc.assert(
-      fc.property(edgeDecisions, edgeRewards, turns, (d, r, order) =>
+      fc.property(given, edgeDecisions, edgeRewards, turns, (world, d, r, order) =>
         expectSameAsOracle(
+          world,
           decisionEvents(inSteps(d)),
           rewardEvents(inSteps(r)),
           order,
@@ -206,7 +226,7 @@ describe('learning is a function of the logs', { timeout: 60_000 }, () => {
 
   it('every record can be told apart: changing one joined value changes the sums', () => {
     const sumsWith = (value: number) => {
-      const oracle = new Oracle(RULES);
+      const oracle = new Oracle(rules());
       oracle.learn({ stream: 'decisions', clockMs: T0, decision: decision() });
       oracle.learn({ stream: 'rewards', clockMs: T0 + 10, reward: reward({ value }) });
       return oracle.sums();

@@ -51,11 +51,8 @@ describe('every policy, with any statistics', () => {
           ['age', age],
           ['returning', age > 0],
         ]);
-        const { probabilities, eligible, armIndex, decision } = decide(
-          served,
-          request({ algorithm: kind, context, unit }),
-          STAMP,
-        );
+        const { slots, decision } = decide(served, request({ algorithm: kind, context, unit }), STAMP);
+        const { probabilities, eligible, armIndex } = slots[0]!;
         const total = probabilities.reduce((sum, p) => sum + p, 0);
         expect(Math.abs(total - 1)).toBeLessThanOrEqual(1e-12);
         for (const p of probabilities) {
@@ -108,9 +105,9 @@ describe('the draw', () => {
       const dealt = new Float64Array(4);
       let probabilities = new Float64Array(4);
       for (let i = 0; i < units; i++) {
-        const outcome = decide(served, request({ algorithm: kind, unit: `user-${i}` }), STAMP);
-        dealt[outcome.armIndex]! += 1;
-        probabilities = outcome.probabilities as Float64Array<ArrayBuffer>;
+        const slot = decide(served, request({ algorithm: kind, unit: `user-${i}` }), STAMP).slots[0]!;
+        dealt[slot.armIndex]! += 1;
+        probabilities = slot.probabilities as Float64Array<ArrayBuffer>;
       }
       const chiSquared = dealt.reduce(
         (sum, count, i) => sum + (count - units * probabilities[i]!) ** 2 / (units * probabilities[i]!),

@@ -102,7 +102,7 @@ function regretOnce(policy: Policy, refresh: number, random: Random): Regret {
   let next = 0;
   for (let t = 0; t < HORIZONS[2]; t++) {
     if (t >= next) {
-      const serving = policy.serve(policy.prepare(input, parameters), parameters);
+      const serving = policy.serve(policy.prepare(input, parameters), parameters, null);
       probabilities = Float64Array.from(serving.probabilities(NO_CONTEXT, eligible));
       next = Math.max(t + 1, Math.floor(t * refresh));
     }

@@ -10,6 +10,7 @@ const ANSWER = {
   strategy_id: 'five',
   decision_id: 'd-1',
   propensity: 0.4375,
+  slots: [{ arm: 1, strategy_id: 'five', propensity: 0.4375 }],
   debug: { scores: [0.1, 0.2], counts: [3, 4], values: [0.5, null] },
 };
 
@@ -25,6 +26,19 @@ test('decide asks the decider with a typed context and shows arm, propensity and
   expect(asked).toEqual({ exp_id: 'coupon', user_id: '42', context: { age: 31, plan: 'free', new: true, code: '5' } });
   for (const shown of ['five (index 1)', '0.4375', 'd-1', '0.2']) expect(stdout).toContain(shown);
   expect(await world.json('decide', 'coupon', '--user', '42')).toEqual(ANSWER);
+});
+
+test('decide asks for slots and shows each', async () => {
+  const world = new CliWorld();
+  let asked: unknown;
+  const slots = [...ANSWER.slots, { arm: 0, strategy_id: 'none', propensity: 0.625 }];
+  world.answers.set('POST /select_arm', (body) => {
+    asked = body;
+    return { body: { ...ANSWER, slots } };
+  });
+  const { stdout } = await world.run('decide', 'coupon', '--user', '42', '--slots', '2');
+  expect(asked).toMatchObject({ slots: 2 });
+  for (const shown of ['five (index 1)', '0.4375', 'none (index 0)', '0.625']) expect(stdout).toContain(shown);
 });
 
 test('reward names the decision when it is given', async () => {

@@ -12,6 +12,7 @@ import { CliWorld } from '../../support/cli.ts';
 const FILE = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
+slots: 2
 context: [{ name: plan, kind: category, values: [free, paid] }, { name: age, kind: number, mean: 40, scale: 10 }]
 reward: { metric: revenue, fold: sum, min: 0, max: 100 }
 attribution: { window: 30d }
@@ -61,20 +62,39 @@ async function log(decision: Decision): Promise<void> {
   await append(world.topics.decisions, decision.unitId, world.codecs.decision.encode(decision));
 }
 
-async function decideAndLog(eligibleArmIds: readonly string[] | null = null): Promise<Decision> {
+async function decideAndLog(eligibleArmIds: readonly string[] | null = null, slots = 1): Promise<Decision> {
   const served = serve(definition, await publish(7));
-  const request = { unitId: '42' as UnitId, context: CONTEXT, algorithm: null, eligibleArmIds };
+  const request = { unitId: '42' as UnitId, context: CONTEXT, algorithm: null, eligibleArmIds, slots };
   const { decision } = decide(served, request, { decisionId: ID, decidedAtMs: world.clock.nowMs });
   await log(decision);
   return decision;
 }
 
+interface Explained {
+  readonly slots: readonly { readonly arms: readonly { armId: string; probability: number; dealt: boolean }[] }[];
+}
+
+function dealtOf({ arms }: Explained['slots'][number]): object {
+  const { armId, probability } = arms.find((arm) => arm.dealt)!;
+  return { armId, propensity: probability };
+}
+
 test('a decision is found by the time in its id and made again to the bit', async () => {
   const decision = await decideAndLog();
-  const explained = await world.json<{ arms: { armId: string; probability: number; dealt: boolean }[] }>('explain', ID);
+  const explained = await world.json<Explained>('explain', ID);
   expect(explained).toMatchObject({ agrees: true, snapshot: { version: 7 }, definition: { version: 1, exact: true } });
-  const dealt = explained.arms.find((arm) => arm.dealt)!;
-  expect({ armId: dealt.armId, propensity: dealt.probability }).toEqual(decision.slots[0]);
+  expect(explained.slots.map(dealtOf)).toEqual(decision.slots);
+});
+
+test('every slot of a decision is made again', async () => {
+  const decision = await decideAndLog(null, 2);
+  const explained = await world.json<Explained>('explain', ID);
+  expect(explained).toMatchObject({ agrees: true, draws: [expect.any(Number), expect.any(Number)] });
+  expect(explained.slots.map(dealtOf)).toEqual(decision.slots);
+  const [first, second] = decision.slots;
+  const swapped = '019b7692-d800-7000-8000-000000000003' as DecisionId;
+  await log({ ...decision, decisionId: swapped, slots: [first!, { ...second!, propensity: second!.propensity / 2 }] });
+  expect(await world.run('explain', swapped)).toMatchObject({ code: 1 });
 });
 
 test('the answer names context, statistics, probabilities and draw', async () => {
@@ -124,7 +144,7 @@ test('without its snapshot a decision is explained from what it carries', async 
   expect(code).toBe(0);
   expect(stdout).toContain('version 7, gone from the log');
   expect(stdout).toContain('paid');
-  expect(await world.json('explain', ID)).toMatchObject({ agrees: null, arms: null, draw: expect.any(Number) });
+  expect(await world.json('explain', ID)).toMatchObject({ agrees: null, slots: null, draws: [expect.any(Number)] });
 });
 
 test('without its definition the one that stands is shown as another', async () => {

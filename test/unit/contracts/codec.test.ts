@@ -8,6 +8,7 @@ import { subjectOf, topicNames } from '../../../services/contracts/keys.ts';
 import { REFUSALS } from '../../../services/contracts/refusals.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { Decision, Reward } from '../../../services/core/events.ts';
+import { ATTRIBUTION_MODELS } from '../../../services/core/experiment.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
 import {
   a1,
@@ -45,6 +46,10 @@ describe('every kind of record comes back as it was written', () => {
   it('rewards', () => expect(roundTrip(codecs.reward, reward)).toEqual(reward));
   it('retractions', () => expect(roundTrip(codecs.reward, { ...reward, value: null }).value).toBeNull());
   it('experiments', () => expect(roundTrip(codecs.experiment, experiment)).toEqual(experiment));
+  it.each([...ATTRIBUTION_MODELS])('experiments by %s', (model) => {
+    const defined = { ...experiment, attribution: { ...experiment.attribution, model } };
+    expect(roundTrip(codecs.experiment, defined)).toEqual(defined);
+  });
   it('progress', () => expect(roundTrip(codecs.tally, progressTally)).toEqual(progressTally));
   it('sums, to the bit', () => expect(roundTrip(codecs.tally, sumsTally)).toEqual(sumsTally));
   it('snapshots, to the bit', () => expect(roundTrip(codecs.snapshot, snapshot)).toEqual(snapshot));

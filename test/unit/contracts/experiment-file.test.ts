@@ -37,6 +37,8 @@ arms:
 policy: { kind: beta-ts, alpha: 3 }
 floor: 0.05
 fallback: A1
+slots: 2
+holdout: { share: 0.1, arm: A1 }
 context:
   - { name: is_high_value, kind: boolean }
   - { name: region, kind: category, values: [CN, US, SEA] }
@@ -88,6 +90,8 @@ describe('an experiment file', () => {
         ],
         floor: 0.05,
         fallbackArmId: 'A1',
+        slots: 2,
+        holdout: { share: 0.1, armId: 'A1' },
         context: [
           { kind: 'boolean', name: 'is_high_value' },
           { kind: 'category', name: 'region', values: ['CN', 'US', 'SEA'] },
@@ -143,7 +147,7 @@ reward: { metric: ltv, fold: lst, min: 0, missing: { mode: impute } }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
-      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, context, reward, attribution, cohort, forgetting)',
+      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, slots, holdout, context, reward, attribution, cohort, forgetting)',
       'e.yaml:1:1: id: missing, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:3:9: arms[0].id: 35, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:4:5: arms[0].atributes, unknown key, did you mean attributes? (allowed: id, state, attributes)',
@@ -163,6 +167,13 @@ cohort: 1x`;
     ['with an arm twice', 'arms: [a, b, a]', 'arms[2]: "a", stands twice, allowed once'],
     ['with only retired arms', 'arms: [{ id: a, state: retired }]', 'at least one must be active'],
     ['with a fallback that is no arm', 'fallback: gren', 'fallback: "gren", unknown active arm, did you mean green?'],
+    ['with a holdout of most units', 'holdout: { share: 0.6, arm: red }', 'allowed is a finite number from 0 to 0.5'],
+    [
+      'with a holdout that is no arm',
+      'holdout: { share: 0.1, arm: gren }',
+      'holdout.arm: "gren", unknown active arm, did you mean green?',
+    ],
+    ['with too many slots', 'slots: 21', 'slots: 21, allowed is a whole number from 1 to 20'],
     ['with a floor that is no number', 'floor: .nan', 'floor: NaN, allowed is a finite number from 0 to 1'],
     ['with a policy parameter of another', 'policies: [{ kind: ucb1, alpha: 1 }]', 'policies[0].alpha, unknown key'],
     [

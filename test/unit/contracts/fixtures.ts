@@ -58,6 +58,8 @@ export const experiment: Experiment = {
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,
+  slots: 3,
+  holdout: { share: 0.1, armId: a1 },
   context: [
     { kind: 'boolean', name: 'is_high_value' },
     { kind: 'category', name: 'region', values: ['CN', 'US'] },
@@ -101,6 +103,8 @@ export const sumsTally = {
   kind: 'sums',
   experimentId: coupon,
   cohort: 19_782,
+  rolledUp: false,
+  changedTogether: 2,
   sums: new Map([
     [a1, vector(1, -2, 2 ** 40)],
     [a2, vector(2 ** 39, 0, 5)],

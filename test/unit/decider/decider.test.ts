@@ -36,7 +36,7 @@ async function setUp(overrides: DeciderOverrides = {}) {
 }
 
 function ask(unitId: string, experimentId: string = ID) {
-  return { experimentId, unitId, context: new Map(), algorithm: null, eligibleArmIds: [] };
+  return { experimentId, unitId, context: new Map(), algorithm: null, eligibleArmIds: [], slots: 1 };
 }
 
 async function publish(world: World, snapshot: ParametersSnapshot): Promise<void> {
@@ -150,8 +150,8 @@ describe('the decider', () => {
 
   it('explains how it would decide without deciding', async () => {
     const { world, running } = await setUp();
-    const explanation = running.decider.explain(ask('u'));
-    expect(explanation.arms.map(({ probability }) => probability)).toEqual([0.5, 0.5]);
+    const { explanation } = running.decider.explain(ask('u'));
+    expect(explanation.slots[0]!.arms.map(({ probability }) => probability)).toEqual([0.5, 0.5]);
     await running.stop();
     expect(await decisionsOn(world)).toEqual([]);
   });

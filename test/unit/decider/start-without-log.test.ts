@@ -69,6 +69,7 @@ describe('a decider that starts while the log is away', () => {
       context: new Map(),
       algorithm: null,
       eligibleArmIds: [],
+      slots: 1,
     });
     expect(outcome.decision).toMatchObject({ reason: 'bandit', snapshotVersion: 4 });
   });

@@ -5,8 +5,8 @@ import { armMeans, estimatedRegret } from '../../../services/decider/statistics.
 import { experiment } from '../../support/core.ts';
 import { snapshotOf } from '../../support/snapshots.ts';
 
-function outcome(armIndex: number, eligible: readonly number[]): DecisionOutcome {
-  return { armIndex, eligible } as DecisionOutcome;
+function outcome(armIndex: number, eligible: readonly number[]): Pick<DecisionOutcome, 'slots'> {
+  return { slots: [{ armIndex, eligible, propensity: 1, probabilities: Float64Array.of(1), draw: null }] };
 }
 
 describe('arm means', () => {

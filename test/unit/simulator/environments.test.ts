@@ -111,9 +111,40 @@ test('the changing pool always has ten items and retires one in a thousand a ste
   expect(Math.abs(world.retired.size - expected)).toBeLessThan(4 * Math.sqrt(expected));
 });
 
+test('the best item of the pool is worth what the best of ten from Beta(4, 4) is, one at random a half, at any time', () => {
+  // ∫ 1 − F¹⁰ with F the distribution function of Beta(4, 4).
+  const cumulative = (x: number) => 35 * x ** 4 - 84 * x ** 5 + 70 * x ** 6 - 20 * x ** 7;
+  const parts = Array.from({ length: 1_000 }, (_, i) => 1 - cumulative((i + 0.5) / 1_000) ** 10);
+  const oracle = parts.reduce((sum, part) => sum + part) / parts.length;
+  expect(oracle).toBeCloseTo(0.752, 3);
+  const worlds = 400;
+  for (const steps of [1, 1_000]) {
+    const pools = Array.from({ length: worlds }, (_, seed) => {
+      const random = seededRandom(seed);
+      const world = new ChangingPool(random);
+      for (let step = 0; step < steps; step++) world.nextUnit(random);
+      return activeArms(world).map((arm) => world.expectedRewards()[arm]!);
+    });
+    // A rate deviates by 1/6, the best of ten by less.
+    const best = pools.map((rates) => Math.max(...rates)).reduce((sum, rate) => sum + rate) / worlds;
+    expect(Math.abs(best - oracle)).toBeLessThan(4 / 6 / Math.sqrt(worlds));
+    const mean = pools.flat().reduce((sum, rate) => sum + rate) / (10 * worlds);
+    expect(Math.abs(mean - 0.5)).toBeLessThan(4 / 6 / Math.sqrt(10 * worlds));
+  }
+});
+
+test('an album is played by 5 % on average, and one in a thousand by more than 21 %', () => {
+  const options = { albums: 4_000, newADay: 40, stepsADay: 1_000, slots: 1 };
+  const rates = Array.from({ length: 40 }, (_, seed) =>
+    new Albums(options, seededRandom(seed)).expectedRewards(),
+  ).flat();
+  expect(rates.reduce((sum, rate) => sum + rate) / rates.length).toBeCloseTo(0.05, 3);
+  expect(rates.filter((rate) => rate > 0.213).length / rates.length).toBeCloseTo(0.001, 3);
+});
+
 test('every day the oldest albums make room for as many new ones', () => {
   const random = seededRandom(6);
-  const world = new Albums({ albums: 100, newADay: 5, stepsADay: 10 }, random);
+  const world = new Albums({ albums: 100, newADay: 5, stepsADay: 10, slots: 1 }, random);
   for (let step = 0; step < 31; step++) world.nextUnit(random);
   expect(world.armIds).toHaveLength(115);
   expect(activeArms(world)).toHaveLength(100);
@@ -136,6 +167,23 @@ test('the page has 27 layouts, and which is best depends on who comes', () => {
   const byReturning = worlds.filter((world) => bestOf(world, 'BR', false) !== bestOf(world, 'BR', true));
   expect(byCountry.length).toBeGreaterThan(3);
   expect(byReturning.length).toBeGreaterThan(3);
+});
+
+test('a layout at random sells to about 10 % of visitors, the best one for each visitor to about 30 %', () => {
+  const kinds = (['BR', 'DE', 'US'] as const).flatMap((country) =>
+    [true, false].map((isReturning) => {
+      const context = new Map<string, boolean | string>(Object.entries({ country, is_returning: isReturning }));
+      const share = { BR: 0.3, DE: 0.2, US: 0.5 }[country] * (isReturning ? 0.4 : 0.6);
+      return { unit: { unitId: 'anyone', context }, share };
+    }),
+  );
+  const worlds = Array.from({ length: 300 }, (_, seed) => new Page(seededRandom(seed)));
+  const mean = (of: (rates: readonly number[]) => number) =>
+    worlds
+      .flatMap((world) => kinds.map(({ unit, share }) => share * of(world.expectedRewards(unit))))
+      .reduce((sum, part) => sum + part) / worlds.length;
+  expect(Math.abs(mean((rates) => rates.reduce((sum, rate) => sum + rate) / rates.length) - 0.1)).toBeLessThan(0.01);
+  expect(Math.abs(mean((rates) => Math.max(...rates)) - 0.3)).toBeLessThan(0.01);
 });
 
 test('the adversary makes another arm the good one for twice as long each time', () => {

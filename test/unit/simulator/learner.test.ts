@@ -12,51 +12,56 @@ const UNIT = (step: number) => ({ unitId: `user-${step}`, context: new Map() });
 test('a later revision takes the place of an earlier one', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
   const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
-  const { decision, armIndex } = learner.decide(UNIT(0), 0);
-  learner.reward(decision, { revision: 0, value: 1, isLast: false }, 0);
+  const { decision, slots } = learner.decide(UNIT(0), 0);
+  const { armIndex } = slots[0]!;
+  learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 0, value: 1, isLast: false }, 0);
   learner.publish(1);
-  expect([1, 2, 3, 4].map((step) => learner.decide(UNIT(step), step).armIndex)).toEqual(Array(4).fill(armIndex));
-  learner.reward(decision, { revision: 1, value: 0, isLast: true }, 5);
+  expect([1, 2, 3, 4].map((step) => learner.decide(UNIT(step), step).slots[0]!.armIndex)).toEqual(
+    Array(4).fill(armIndex),
+  );
+  learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 1, value: 0, isLast: true }, 5);
   learner.publish(5);
   // Nothing has paid now: both arms are alike.
-  const dealt = Array.from({ length: 40 }, (_, at) => learner.decide(UNIT(6 + at), 6 + at).armIndex);
+  const dealt = Array.from({ length: 40 }, (_, at) => learner.decide(UNIT(6 + at), 6 + at).slots[0]!.armIndex);
   expect(new Set(dealt)).toEqual(new Set([0, 1]));
 });
 
 test('what was learned counts from the next snapshot on, not before', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
   const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
-  const { decision, armIndex } = learner.decide(UNIT(0), 0);
-  learner.reward(decision, { revision: 0, value: 1, isLast: true }, 0);
-  const probabilities = () => [...learner.decide(UNIT(1), 1).probabilities];
+  const { decision, slots } = learner.decide(UNIT(0), 0);
+  const { armIndex } = slots[0]!;
+  learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 0, value: 1, isLast: true }, 0);
+  const probabilities = () => [...learner.decide(UNIT(1), 1).slots[0]!.probabilities];
   expect(probabilities()).toEqual([0.5, 0.5]);
   learner.publish(1);
-  expect(learner.decide(UNIT(2), 2).probabilities[armIndex]).toBe(1);
+  expect(learner.decide(UNIT(2), 2).slots[0]!.probabilities[armIndex]).toBe(1);
 });
 
 test('arms that went are no longer eligible, arms that came are', () => {
   const random = seededRandom(1);
-  const world = new Albums({ albums: 6, newADay: 2, stepsADay: 1 }, random);
+  const world = new Albums({ albums: 6, newADay: 2, stepsADay: 1, slots: 1 }, random);
   world.nextUnit(random);
   const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
   expect(learner.redefine(world, 0)).toBe(false);
-  expect(learner.decide(UNIT(0), 0).eligible).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(learner.decide(UNIT(0), 0).slots[0]!.eligible).toEqual([0, 1, 2, 3, 4, 5]);
   world.nextUnit(random);
   expect(learner.redefine(world, 1)).toBe(true);
   learner.publish(1);
-  expect(learner.decide(UNIT(1), 1).eligible).toEqual([2, 3, 4, 5, 6, 7]);
+  expect(learner.decide(UNIT(1), 1).slots[0]!.eligible).toEqual([2, 3, 4, 5, 6, 7]);
 });
 
 test('what is older than its window is forgotten', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
   const learner = new SimulatedLearner(world, { seed: 1, policy: parsePolicy('epsilon-greedy:epsilon=0:window=100') });
   const learn = (step: number, value: number) => {
-    const { decision, armIndex } = learner.decide(UNIT(step), step);
-    learner.reward(decision, { revision: 0, value, isLast: true }, step);
+    const { decision, slots } = learner.decide(UNIT(step), step);
+    const { armIndex } = slots[0]!;
+    learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 0, value, isLast: true }, step);
     learner.publish(step + 1);
     return armIndex;
   };
-  const probabilities = (step: number) => [...learner.decide(UNIT(step), step).probabilities];
+  const probabilities = (step: number) => [...learner.decide(UNIT(step), step).slots[0]!.probabilities];
   const won = learn(0, 1);
   learn(95, 0);
   expect(probabilities(96)[won]).toBe(1);

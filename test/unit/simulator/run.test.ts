@@ -42,7 +42,13 @@ function ucb1Directly({ seed, users, snapshotEvery, meanDelay }: { [name: string
       version = step + 1;
     }
     const best = [0, 1, 2, 3, 4].filter((arm) => bounds[arm] === Math.max(...bounds));
-    const draw = unitDraw(`simulation-${seed}` as ExperimentId, version, 'ucb1', unit.unitId as UnitId);
+    const draw = unitDraw({
+      experimentId: `simulation-${seed}` as ExperimentId,
+      snapshotVersion: version,
+      kind: 'ucb1',
+      unitId: unit.unitId as UnitId,
+      slot: 0,
+    });
     const arm = best[Math.floor(draw * best.length)]!;
     dealt.push(arm);
     const scaled = (world.observe(unit, arm, noise!) - world.costs[arm]! - min) / (max - min);

@@ -12,6 +12,7 @@ import { comparisonText } from '../../../services/simulator/tables.ts';
 /** Four units; the second arm is best for the first three, both are for the last. */
 const RUN: Run = {
   armIds: ['A', 'B'],
+  slots: 1,
   dealt: Int32Array.of(0, 1, 1, 0),
   best: Int32Array.of(1, 1, 1, 0),
   expected: Float64Array.of(10, 30, 30, 20),
@@ -32,6 +33,12 @@ const SETTING: Setting = {
   neverShare: 0,
   snapshotEvery: 1,
 };
+
+test('with several slots, shares are of the slots', () => {
+  const two = { slots: 2, dealt: Int32Array.of(0, 1, 1, 0, 1, 0, 0, 1), best: Int32Array.of(1, 0, 1, 0, 1, 0, 0, 1) };
+  const { arms } = summarize({ ...RUN, ...two });
+  expect(arms).toEqual({ units: 4, dealt: [0.5, 0.5], best: [0.5, 0.5] });
+});
 
 /** The same run, its rewards moved by a constant. */
 function moved(by: number): Run {

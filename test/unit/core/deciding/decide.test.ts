@@ -1,26 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { uniform53 } from '../../../../services/core/allocation/hash.ts';
-import { decide, sample } from '../../../../services/core/deciding/decide.ts';
-import { serve } from '../../../../services/core/deciding/served.ts';
+import { type DealtSlot, decide, sample } from '../../../../services/core/deciding/decide.ts';
+import { type ServedExperiment, serve } from '../../../../services/core/deciding/served.ts';
 import type { ArmId } from '../../../../services/core/events.ts';
 import { arm, experiment, request, STAMP, snapshot } from './fixtures.ts';
 
 const defined = experiment();
 const served = serve(defined, snapshot(defined));
 
+function first(from: ServedExperiment, asked = request()): DealtSlot {
+  return decide(from, asked, STAMP).slots[0]!;
+}
+
 describe('a bandit decision', () => {
   it('logs exactly the probability that was drawn from, and what it was drawn with', () => {
-    const outcome = decide(served, request(), STAMP);
+    const { decision, slots } = decide(served, request(), STAMP);
     const draw = uniform53('coupon/17/beta-ts', 'user-1');
-    const position = outcome.eligible.indexOf(outcome.armIndex);
-    expect(outcome.draw).toBe(draw);
-    expect(position).toBe(sample(outcome.probabilities, draw));
-    expect(outcome.decision).toEqual({
+    const { eligible, armIndex, probabilities, draw: drawn } = slots[0]!;
+    const position = eligible.indexOf(armIndex);
+    expect(drawn).toBe(draw);
+    expect(position).toBe(sample(probabilities, draw));
+    expect(decision).toEqual({
       decisionId: 'decision-1',
       experimentId: 'coupon',
       experimentVersion: 3,
       unitId: 'user-1',
-      slots: [{ armId: defined.arms[outcome.armIndex]!.id, propensity: outcome.probabilities[position] }],
+      slots: [{ armId: defined.arms[armIndex]!.id, propensity: probabilities[position] }],
       reason: 'bandit',
       policy: 'beta-ts',
       snapshotVersion: 17,
@@ -32,25 +37,24 @@ describe('a bandit decision', () => {
   it('is the same for the same unit, and redrawn with the next snapshot', () => {
     const next = serve(defined, snapshot(defined, 18));
     expect(decide(served, request(), STAMP)).toEqual(decide(served, request(), STAMP));
-    expect(decide(next, request(), STAMP).draw).not.toBe(decide(served, request(), STAMP).draw);
+    expect(first(next).draw).not.toBe(first(served).draw);
   });
 
   it('uses the algorithm that was asked for', () => {
-    const outcome = decide(served, request({ algorithm: 'ucb1' }), STAMP);
-    expect(outcome.decision.policy).toBe('ucb1');
-    expect([...outcome.probabilities].map((p) => Number(p.toFixed(12)))).toEqual([0.01, 0.01, 0.01, 0.97]);
+    const { decision, slots } = decide(served, request({ algorithm: 'ucb1' }), STAMP);
+    expect(decision.policy).toBe('ucb1');
+    expect([...slots[0]!.probabilities].map((p) => Number(p.toFixed(12)))).toEqual([0.01, 0.01, 0.01, 0.97]);
   });
 
   it('draws among the eligible arms only, in order of definition', () => {
-    const outcome = decide(served, request({ eligibleArmIds: ['C', 'A', 'C'] }), STAMP);
-    expect(outcome.eligible).toEqual([0, 2]);
-    expect(outcome.probabilities[0]! + outcome.probabilities[1]!).toBeCloseTo(1, 12);
+    const { eligible, probabilities } = first(served, request({ eligibleArmIds: ['C', 'A', 'C'] }));
+    expect(eligible).toEqual([0, 2]);
+    expect(probabilities[0]! + probabilities[1]!).toBeCloseTo(1, 12);
   });
 
   it('does not deal retired arms, nor those that the snapshot does not have yet', () => {
     const changed = experiment({ arms: [arm('A'), arm('B', 'retired'), arm('C'), arm('D'), arm('E')] });
-    const outcome = decide(serve(changed, snapshot(defined)), request(), STAMP);
-    expect(outcome.eligible).toEqual([0, 2, 3]);
+    expect(first(serve(changed, snapshot(defined))).eligible).toEqual([0, 2, 3]);
   });
 
   it('counts context numbers that were cut', () => {
@@ -70,8 +74,9 @@ describe('a fallback decision', () => {
   it('is made without a snapshot', () => {
     const outcome = decide(serve(defined, null), request(), STAMP);
     expect(outcome.decision).toMatchObject({ ...expected, snapshotVersion: 0, features: [1, -45875 / 65536, 1] });
-    expect(outcome).toMatchObject({ armIndex: 3, eligible: [3], draw: null });
-    expect([...outcome.probabilities]).toEqual([1]);
+    expect(outcome.slots).toEqual([
+      { armIndex: 3, propensity: 1, eligible: [3], probabilities: Float64Array.of(1), draw: null },
+    ]);
   });
 
   it('is made when the snapshot does not have the policy yet', () => {
@@ -146,6 +151,6 @@ describe('serving', () => {
 
   it('accepts a snapshot that is newer than the definition', () => {
     const newer = snapshot(experiment({ arms: [...defined.arms, arm('E')], version: 4 }));
-    expect(decide(serve(defined, newer), request(), STAMP).eligible).toEqual([0, 1, 2, 3]);
+    expect(first(serve(defined, newer)).eligible).toEqual([0, 1, 2, 3]);
   });
 });

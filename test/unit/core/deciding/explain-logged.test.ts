@@ -12,6 +12,7 @@ const ARMS = ['A', 'B', 'C'] as ArmId[];
 const defined = experiment({
   arms: ARMS.map((id) => ({ id, state: 'active', sinceVersion: 1, attributes: new Map() })),
   floor: 0.1,
+  slots: 2,
 });
 
 function snapshot(version: number): ParametersSnapshot {
@@ -39,21 +40,28 @@ function snapshot(version: number): ParametersSnapshot {
   };
 }
 
-function decided(served: ServedExperiment, unit: string, eligibleArmIds: string[] | null = null): DecisionOutcome {
-  const request = { unitId: unit as UnitId, context: new Map(), algorithm: null, eligibleArmIds };
+function decided(
+  served: ServedExperiment,
+  unit: string,
+  eligibleArmIds: string[] | null = null,
+  slots = 1,
+): DecisionOutcome {
+  const request = { unitId: unit as UnitId, context: new Map(), algorithm: null, eligibleArmIds, slots };
   return decide(served, request, { decisionId: 'd' as DecisionId, decidedAtMs: 0 });
 }
 
 test('a logged decision is made again to the bit', () => {
   const served = serve(defined, snapshot(7));
   for (let unit = 0; unit < 100; unit++) {
-    const { decision, draw } = decided(served, `u${unit}`);
+    const { decision, slots } = decided(served, `u${unit}`, null, 2);
     const explained = explainLogged(served, decision, null)!;
-    const dealt = explained.arms.find((arm) => arm.dealt)!;
-    expect({ armId: dealt.armId, propensity: dealt.probability }).toEqual(decision.slots[0]);
-    expect(explained.draw).toBe(draw);
-    expect(dealt.cumulative).toBeGreaterThan(draw!);
-    expect(dealt.cumulative - dealt.probability).toBeLessThanOrEqual(draw!);
+    for (const [at, { draw, arms }] of explained.slots.entries()) {
+      const dealt = arms.find((arm) => arm.dealt)!;
+      expect({ armId: dealt.armId, propensity: dealt.probability }).toEqual(decision.slots[at]);
+      expect(draw).toBe(slots[at]!.draw);
+      expect(dealt.cumulative).toBeGreaterThan(draw!);
+      expect(dealt.cumulative - dealt.probability).toBeLessThanOrEqual(draw!);
+    }
   }
 });
 
@@ -61,15 +69,15 @@ test('a decision among some of the arms agrees once those are named', () => {
   const served = serve(defined, snapshot(7));
   const { decision } = decided(served, 'u', ['A', 'C']);
   const propensityOf = (eligible: string[] | null) =>
-    explainLogged(served, decision, eligible)!.arms.find(({ armId }) => armId === decision.slots[0]!.armId)
+    explainLogged(served, decision, eligible)!.slots[0]!.arms.find(({ armId }) => armId === decision.slots[0]!.armId)
       ?.probability;
   expect(propensityOf(['A', 'C'])).toBe(decision.slots[0]!.propensity);
   expect(propensityOf(null)).not.toBe(decision.slots[0]!.propensity);
 });
 
 test('another snapshot draws another number', () => {
-  const { decision, draw } = decided(serve(defined, snapshot(7)), 'u');
-  expect(explainLogged(serve(defined, snapshot(8)), decision, null)!.draw).not.toBe(draw);
+  const { decision, slots } = decided(serve(defined, snapshot(7)), 'u');
+  expect(explainLogged(serve(defined, snapshot(8)), decision, null)!.slots[0]!.draw).not.toBe(slots[0]!.draw);
 });
 
 test('a fallback was no draw, so there is nothing to make again', () => {

@@ -10,30 +10,39 @@ const served = serve(defined, snapshot(defined));
 describe('an explanation', () => {
   it('contains the very decision, and every step to it', () => {
     const asked = request({ unit: 'user-7', eligibleArmIds: ['A', 'B', 'D'] });
-    const explained = explain(served, asked, STAMP);
-    expect(explained).toMatchObject({ ...decide(served, asked, STAMP) });
-    expect(explained.arms.map(({ armId }) => armId)).toEqual(['A', 'B', 'D']);
+    const { outcome, explanation } = explain(served, asked, STAMP);
+    expect(outcome).toEqual(decide(served, asked, STAMP));
+    expect(explanation).toMatchObject({ snapshotDigest: 'd1ge57', floor: 0.04 });
+    const [slot] = explanation.slots;
+    expect(slot!.arms.map(({ armId }) => armId)).toEqual(['A', 'B', 'D']);
     // Posterior means of Beta(1 + 4 + 2i, 1 + 16 − 2i).
-    expect(explained.arms.map(({ score }) => score)).toEqual([5 / 22, 7 / 22, 11 / 22]);
-    expect(explained.arms.map(({ probability }) => probability)).toEqual([...explained.probabilities]);
-    expect(explained.arms.at(-1)!.cumulative).toBeCloseTo(1, 12);
-    expect(explained.arms.find(({ cumulative }) => explained.draw! < cumulative)!.dealt).toBe(true);
-    expect(explained.arms.filter(({ dealt }) => dealt)).toHaveLength(1);
-    expect(explained).toMatchObject({ snapshotDigest: 'd1ge57', floor: 0.04 });
+    expect(slot!.arms.map(({ score }) => score)).toEqual([5 / 22, 7 / 22, 11 / 22]);
+    expect(slot!.arms.map(({ probability }) => probability)).toEqual([...outcome.slots[0]!.probabilities]);
+    expect(slot!.arms.at(-1)!.cumulative).toBeCloseTo(1, 12);
+    expect(slot!.arms.find(({ cumulative }) => slot!.draw! < cumulative)!.dealt).toBe(true);
+    expect(slot!.arms.filter(({ dealt }) => dealt)).toHaveLength(1);
+  });
+
+  it('shows each slot over the arms that those above it left', () => {
+    const { outcome, explanation } = explain(served, request({ slots: 3 }), STAMP);
+    const dealt = explanation.slots.map(({ arms }) => arms.find((arm) => arm.dealt)!);
+    expect(dealt.map(({ armId, probability }) => ({ armId, propensity: probability }))).toEqual(outcome.decision.slots);
+    expect(explanation.slots.map(({ arms }) => arms.length)).toEqual([4, 3, 2]);
+    expect(explanation.slots[2]!.arms.map(({ armId }) => armId)).not.toContain(dealt[0]!.armId);
   });
 
   it('has no scores for a fallback', () => {
-    const explained = explain(serve(defined, null), request(), STAMP);
-    expect(explained.arms).toEqual([
+    const { explanation } = explain(serve(defined, null), request(), STAMP);
+    expect(explanation.slots[0]!.arms).toEqual([
       { armId: 'D', armIndex: 3, score: null, probability: 1, cumulative: 1, dealt: true },
     ]);
-    expect(explained.snapshotDigest).toBeNull();
+    expect(explanation.snapshotDigest).toBeNull();
   });
 
   it('gets scores from the context that was logged', () => {
-    const outcome = decide(served, request({ algorithm: 'linucb' }), STAMP);
-    const scores = scoresOf(served, outcome)!;
+    const { decision, slots } = decide(served, request({ algorithm: 'linucb' }), STAMP);
+    const scores = scoresOf(served, decision, slots[0]!)!;
     const best = scores.reduce((most, score) => Math.max(most, score));
-    expect(scores.indexOf(best)).toBe(outcome.probabilities.findIndex((p) => p > 0.5));
+    expect(scores.indexOf(best)).toBe(slots[0]!.probabilities.findIndex((p) => p > 0.5));
   });
 });

@@ -9,7 +9,7 @@ import { gramStart, N, PULLS, SUM_R, SUM_RR, sumsLayout } from '../../../../serv
 
 const DAY_MS = 86_400_000;
 
-/** Four active arms A to D, D the fallback; three policies, Beta TS the default; two features; floor .04. */
+/** Four active arms A to D, D the fallback; up to three slots; three policies, Beta TS the default; two features; floor .04. */
 export function experiment(changes: Partial<Experiment> = {}): Experiment {
   return {
     id: 'coupon' as ExperimentId,
@@ -22,6 +22,8 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     })),
     floor: 0.04,
     fallbackArmId: 'D' as ArmId,
+    slots: 3,
+    holdout: null,
     context: [
       { kind: 'number', name: 'age', mean: 40, scale: 10 },
       { kind: 'boolean', name: 'returning' },
@@ -89,7 +91,7 @@ export function request(changes: Partial<DecideRequest> & { readonly unit?: stri
     ['age', 33],
     ['returning', true],
   ]);
-  return { unitId: unit as UnitId, context, algorithm: null, eligibleArmIds: null, ...rest };
+  return { unitId: unit as UnitId, context, algorithm: null, eligibleArmIds: null, slots: 1, ...rest };
 }
 
 export const STAMP: DecisionStamp = { decisionId: 'decision-1' as DecisionId, decidedAtMs: 1_700_000_000_000 };

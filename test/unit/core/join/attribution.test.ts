@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ArmId, ExperimentId } from '../../../../services/core/events.ts';
-import type { Arm, Experiment, Fold, RewardSpec } from '../../../../services/core/experiment.ts';
+import {
+  type Arm,
+  ATTRIBUTION_MODELS,
+  type AttributionModel,
+  type Experiment,
+  type Fold,
+  type RewardSpec,
+} from '../../../../services/core/experiment.ts';
+import { OWNERS_MAX } from '../../../../services/core/join/attribution.ts';
 import type { Rules } from '../../../../services/core/learning/partition.ts';
 import { VECTOR_START } from '../../../../services/core/sums/layout.ts';
 import { experiment, LIMITS, rules, T0 } from '../../../support/core.ts';
@@ -63,6 +71,56 @@ describe('a reward that names no decision', () => {
       rewardsJoined: 0,
       rewardsPending: 1,
     });
+  });
+});
+
+describe('the attribution model', () => {
+  const attributing = (model: AttributionModel) => rules(experiment({ attribution: { model, windowMs } }));
+  /** Dealt one after another, A first; `late` is appended after the reward and was decided before it. */
+  const [first, second, late] = [
+    dealt({ id: 'd1', arm: 'A' }),
+    dealt({ id: 'd2', arm: 'B', atMs: T0 + 5, clockMs: T0 + 5 }),
+    dealt({ id: 'd3', arm: 'B', atMs: T0 + 2, clockMs: T0 + 20 }),
+  ];
+
+  it.each<[AttributionModel, { A: number; B: number }]>([
+    ['last-touch', { A: 0, B: 0.5 }],
+    ['first-touch', { A: 0.5, B: 0 }],
+    ['every-decision', { A: 0.5, B: 1 }],
+  ])('%s gives a reward to the decisions that it says, whatever the order of arrival', (model, sums) => {
+    const reward = won({ value: 2 });
+    for (const order of [
+      [first, second, late, reward],
+      [reward, first, second, late],
+      [first, reward, second, late],
+    ]) {
+      const after = learned(order, attributing(model));
+      expect(after.both()).toMatchObject(sums);
+      expect(after.counts).toMatchObject({ rewardsIn: 1, rewardsJoined: 1, decisionsIn: 3 });
+    }
+  });
+
+  it.each<AttributionModel>([...ATTRIBUTION_MODELS])(
+    '%s: a reward that names its decision belongs to that alone',
+    (model) => {
+      const after = learned([first, second, won({ decision: 'd2', value: 4 })], attributing(model));
+      expect(after.both()).toMatchObject({ A: 0, B: 1 });
+    },
+  );
+
+  it('every-decision passes a retraction on to each of them', () => {
+    const events = [first, second, won(), late, won({ revision: 1, value: null })];
+    expect(learned(events, attributing('every-decision')).both()).toMatchObject({ A: 0, B: 0 });
+  });
+
+  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival`, () => {
+    const many = Array.from({ length: OWNERS_MAX + 1 }, (_, at) => dealt({ id: `m${at}`, arm: at === 0 ? 'A' : 'B' }));
+    for (const order of [
+      [...many, won({ value: 4 })],
+      [won({ value: 4 }), ...many],
+    ]) {
+      expect(learned(order, attributing('every-decision')).both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+    }
   });
 });
 

@@ -98,8 +98,14 @@ describe('handling', () => {
   });
 
   it('puts a decision into the cohort of the time it was decided at', () => {
-    const after = learned([dealt({ atMs: T0 + 49 }), dealt({ id: 'd2', atMs: T0 + 50 })]);
+    const after = learned([dealt({ atMs: T0 + 49 }), dealt({ id: 'd2', atMs: T0 + 50, clockMs: T0 + 50 })]);
     const cohorts = [...after.oracle.state.sums.entries()].map(({ cohort }) => cohort * 50 - T0);
     expect(cohorts).toEqual([0, 50]);
+  });
+
+  it('puts a decision of a client whose clock is ahead into the cohort of its append', () => {
+    const after = learned([dealt({ atMs: Date.UTC(2099, 0, 1), clockMs: T0 })]);
+    const cohorts = [...after.oracle.state.sums.entries()].map(({ cohort }) => cohort * 50 - T0);
+    expect(cohorts).toEqual([0]);
   });
 });

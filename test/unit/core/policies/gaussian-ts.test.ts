@@ -45,8 +45,7 @@ describe('Gaussian Thompson sampling', () => {
     ]);
     for (const cells of input.sums) cells[3] = cells[2]!;
     const alone = { ...input, armIds: [0, 2].map((i) => input.armIds[i]!), sums: [0, 2].map((i) => input.sums[i]!) };
-    expect(served(gaussianTs, input).probabilities(NO_CONTEXT, [0, 2])).toEqual(
-      served(gaussianTs, alone).probabilities(NO_CONTEXT, [0, 1]),
-    );
+    const subset = served(gaussianTs, input).probabilities(NO_CONTEXT, [0, 2]);
+    expect(subset[0]).toBeCloseTo(served(gaussianTs, alone).probabilities(NO_CONTEXT, [0, 1])[0]!, 14);
   });
 });

@@ -55,7 +55,7 @@ export function counted(arms: readonly (readonly [n: number, sumR: number])[]): 
 
 export function served(policy: Policy, input: PolicyInput, parameters: Record<string, number> = {}): ServingPolicy {
   const validated = validateParameters(policy, new Map(Object.entries(parameters)));
-  return policy.serve(policy.prepare(input, validated), validated);
+  return policy.serve(policy.prepare(input, validated), validated, null);
 }
 
 export const NO_CONTEXT = new Float64Array(0);

@@ -44,7 +44,7 @@ describe('the golden cases of context-free policies', () => {
     const policy = findPolicy(kind);
     const validated = validateParameters(policy, new Map(Object.entries(parameters)));
     const state = policy.prepare(inputOf(arms), validated);
-    const serving = policy.serve(state, validated);
+    const serving = policy.serve(state, validated, null);
     expectNear(serving.probabilities(NO_CONTEXT, eligible), expected.probabilities, expected.tolerance);
     expectNear(serving.scores(NO_CONTEXT, eligible), expected.scores.map(Number), expected.tolerance);
     for (const [name, values] of Object.entries(expected.state ?? {})) {

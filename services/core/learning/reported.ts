@@ -1,0 +1,87 @@
+/**
+ * One experiment as its partitions report it: which tallies stand, and whether together they are the sums of a cut.
+ * Tallies of one cut are written one by one, and may be read so; a snapshot of half of them would reflect no offsets.
+ * Owns the merged sums and what is known of each partition.
+ */
+import type { PerStream } from '../events.ts';
+import { MergedSums } from './merge.ts';
+import { getOrInsert } from './sums.ts';
+import { type CohortTally, covers, reflectedBy } from './tally.ts';
+
+/** `newer` has taken effect; `older` and `covered` change nothing: another one stands in its place. */
+export type Reception = 'newer' | 'older' | 'covered';
+
+interface Partition {
+  readonly tallies: Map<number, CohortTally>;
+  rolledUp: CohortTally | undefined;
+  /** The newest that any tally reflects. */
+  cut: PerStream;
+  isComplete: boolean;
+}
+
+export class ReportedSums {
+  readonly sums = new MergedSums();
+  private readonly partitions = new Map<number, Partition>();
+
+  /**
+   * @param tally kept as it is: do not change it afterwards.
+   * @throws Corrupt when tallies are not of one line of owners.
+   */
+  accept(tally: CohortTally): Reception {
+    const { partition, cohort, offsets, sums } = tally;
+    const known = getOrInsert(this.partitions, partition, () => newPartition(tally));
+    if (covers(known.rolledUp, tally)) return 'covered';
+    const standing = tally.rolledUp ? known.rolledUp : known.tallies.get(cohort);
+    if (standing !== undefined && !reflectedBy(standing.offsets, offsets)) return 'older';
+    if (tally.rolledUp) {
+      const covered = [...known.tallies.values()].filter((other) => covers(tally, other));
+      for (const other of covered) known.tallies.delete(other.cohort);
+      known.rolledUp = tally;
+      this.sums.replaceUpTo(partition, cohort, sums);
+    } else {
+      known.tallies.set(cohort, tally);
+      this.sums.replace(partition, cohort, sums);
+    }
+    note(known, tally);
+    return 'newer';
+  }
+
+  /** Whether the sums are those of the cuts. */
+  isComplete(): boolean {
+    return this.partitions.values().every(({ isComplete }) => isComplete);
+  }
+
+  /** @returns by partition, next offsets reflected. */
+  cuts(): Map<number, PerStream> {
+    return new Map([...this.partitions].map(([partition, { cut }]) => [partition, cut]));
+  }
+
+  /** @returns the tally that stands where this one would, or covers it. */
+  standingFor({ partition, cohort, rolledUp }: CohortTally): CohortTally | undefined {
+    const known = this.partitions.get(partition);
+    return rolledUp ? known?.rolledUp : known?.tallies.get(cohort);
+  }
+}
+
+function newPartition({ offsets }: CohortTally): Partition {
+  return { tallies: new Map(), rolledUp: undefined, cut: offsets, isComplete: false };
+}
+
+/**
+ * Counts the tallies of the newest cut. Complete once is complete for ever: whoever publishes the same cut again
+ * publishes the same sums.
+ */
+function note(known: Partition, { offsets }: CohortTally): void {
+  if (!reflectedBy(known.cut, offsets)) return;
+  if (!isSame(known.cut, offsets)) known.isComplete = false;
+  known.cut = offsets;
+  if (known.isComplete) return;
+  const together = [...known.tallies.values(), ...(known.rolledUp === undefined ? [] : [known.rolledUp])].filter(
+    (one) => isSame(one.offsets, offsets),
+  );
+  known.isComplete = together.length >= Math.max(...together.map(({ changedTogether }) => changedTogether));
+}
+
+function isSame(a: PerStream, b: PerStream): boolean {
+  return a.decisions === b.decisions && a.rewards === b.rewards;
+}
