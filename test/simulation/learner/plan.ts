@@ -15,6 +15,7 @@ export interface Plan {
     readonly publishIntervalMs: number;
     readonly sessionTimeoutMs: number;
     readonly pollRecordsMax: number;
+    readonly rollUpAgeMs: number;
   };
   readonly rates: Rates;
   readonly events: readonly EventSpec[];
@@ -106,6 +107,7 @@ export function planOf(seed: number): Plan {
       publishIntervalMs: chance.among([5, 15]),
       sessionTimeoutMs: 60,
       pollRecordsMax: chance.among([1, 3, 10, 50]),
+      rollUpAgeMs: chance.among([YEAR_MS, YEAR_MS, 3_000, 8_000]),
     },
     rates: {
       lostAnswer: calm ? 0 : chance.among([0, 0.02, 0.1]),
