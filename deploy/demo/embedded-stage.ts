@@ -25,6 +25,8 @@ const SETTINGS = {
   limits: DEMO_LIMITS,
   sessionTimeoutMs: 6_000,
   commitIntervalMs: 200,
+  publishEventsMin: 0,
+  publishWaitMsMax: 10_000,
   rollUpAgeMs: 90 * 86_400_000,
   publishIntervalMs: 100,
   pollRecordsMax: 5_000,

@@ -59,6 +59,7 @@ export function toDecision({ row, shownAtMs, item, propensity }: LoggedImpressio
     reason: 'bandit',
     policy: 'random',
     snapshotVersion: 0,
+    pendingExposures: 0,
     features: [],
     decidedAtMs: shownAtMs,
   };

@@ -6,6 +6,7 @@ import type { Decision } from '../core/events.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { LogRecord, RecordBatch } from '../platform/log/port.ts';
 import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
+import { readWholes } from '../platform/log/read-wholes.ts';
 import type { Installation } from './ports.ts';
 
 export interface Found {
@@ -73,7 +74,7 @@ export async function findSnapshot(
     experimentId,
     (snapshot) => snapshot.experimentId === experimentId && snapshot.version === snapshotVersion,
   );
-  for await (const batch of readToEnd(log, [starts[partition]!])) {
+  for await (const batch of readWholes(log, [starts[partition]!])) {
     const hit = await search(batch);
     if (hit !== null) return hit.value;
   }

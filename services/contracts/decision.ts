@@ -22,6 +22,7 @@ export interface DecisionRecord {
   readonly reason: string;
   readonly policy: string;
   readonly snapshotVersion: number;
+  readonly pendingExposures: number;
   readonly features: readonly number[];
   readonly decidedAtMs: number;
 }
@@ -44,6 +45,7 @@ export function fromDecision(raw: DecisionRecord): Decision {
     reason: reason(raw.reason),
     policy: text('policy', raw.policy),
     snapshotVersion: whole('snapshotVersion', raw.snapshotVersion, { min: 0 }),
+    pendingExposures: whole('pendingExposures', raw.pendingExposures, { min: 0 }),
     features: counted('feature-range', 'features', raw.features, 0, FEATURES_MAX).map(
       (feature) => quantizeFeature(feature) / FEATURE_UNITS,
     ),

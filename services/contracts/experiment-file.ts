@@ -6,13 +6,15 @@ import type { z } from 'zod';
 import { Invalid } from '../core/errors.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
 import { contextDimension, type Experiment, type Forgetting, type PolicySpec } from '../core/experiment.ts';
+import { layoutArmIds } from '../core/layout.ts';
 import type { Policy } from '../core/policies/policy.ts';
 import { SECTIONS, type Sections } from './experiment-shape.ts';
+import { layoutProblems } from './layout.ts';
 import { DIMENSION_MAX } from './limits.ts';
-import { nearest } from './nearest.ts';
+import { unknownName } from './nearest.ts';
 import { listing, type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
 
-export type PolicyDescription = Pick<Policy, 'kind' | 'parameters' | 'contextual' | 'indicatorsOnly'>;
+export type PolicyDescription = Pick<Policy, 'kind' | 'parameters' | 'contextual' | 'indicatorsOnly' | 'layoutsOnly'>;
 
 /**
  * @param file its name, for messages. @param policies what policy kinds there are.
@@ -40,6 +42,16 @@ export function parseExperimentFile(
   return experiments;
 }
 
+/** What policies must fit. */
+interface Declared {
+  /** `undefined` when it is wrong itself. */
+  readonly context: Sections['context'] | undefined;
+  readonly hasLayout: boolean;
+}
+
+/** Without problems there are arms, whichever way they were given. */
+type DefinedSections = Sections & { readonly arms: NonNullable<Sections['arms']> };
+
 /** Reads one document and collects what is wrong with it; a section in order is checked even if others are not. */
 class Reader {
   readonly problems: Problem[] = [];
@@ -64,15 +76,16 @@ class Reader {
     }
     const raw = new Map(Object.entries(document));
     for (const key of raw.keys()) if (!Object.hasOwn(SECTIONS, key)) this.unknownKey([key], Object.keys(SECTIONS));
-    const sections = Object.fromEntries(
+    const read = Object.fromEntries(
       Object.entries(SECTIONS).map(([key, schema]) => [key, this.section(key, schema, raw.get(key))]),
     ) as Partial<Sections>;
+    this.checkContext(read.context ?? []);
+    const sections = { ...read, arms: this.armsOf(read, raw) };
     this.checkArms(sections);
     this.checkNamedArms(sections);
-    this.checkContext(sections.context ?? []);
     this.checkReward(sections);
     const policies = this.policySpecs(sections, raw);
-    return this.problems.length > 0 ? null : toExperiment(sections as Sections, policies);
+    return this.problems.length > 0 ? null : toExperiment(sections as DefinedSections, policies);
   }
 
   /** @returns `undefined` when the section is wrong, or optional and absent. */
@@ -91,7 +104,17 @@ class Reader {
   }
 
   private unknownKey(path: Path, known: readonly string[]): void {
-    this.report(path, unknown('key', String(path.at(-1)), known), { atKey: true });
+    this.report(path, unknownName('key', String(path.at(-1)), known), { atKey: true });
+  }
+
+  /** Those named one by one, or those of the layout. @returns `undefined` when they are wrong. */
+  private armsOf({ arms, layout, context }: Partial<Sections>, raw: ReadonlyMap<string, unknown>): Sections['arms'] {
+    if (raw.has('arms') === raw.has('layout')) this.report(['arms'], 'give either arms or layout');
+    if (layout === undefined) return arms;
+    const problems = layoutProblems(layout, context ?? []);
+    for (const { path, allowed } of problems) this.report(path, allowed);
+    if (problems.length > 0) return undefined;
+    return layoutArmIds(layout.aspects).map((id) => ({ id, state: 'active', attributes: new Map() }));
   }
 
   private checkArms({ arms }: Partial<Sections>): void {
@@ -107,7 +130,7 @@ class Reader {
     if (arms === undefined) return;
     const active = arms.filter(({ state }) => state === 'active').map(({ id }) => id);
     const check = (path: Path, id: string): void => {
-      if (!active.includes(id)) this.report(path, unknown('active arm', id, active));
+      if (!active.includes(id)) this.report(path, unknownName('active arm', id, active));
     };
     if (fallback !== undefined) check(['fallback'], fallback);
     if (holdout !== undefined && holdout !== null) check(['holdout', 'arm'], holdout.arm);
@@ -136,17 +159,21 @@ class Reader {
       if (feature.kind !== 'cross') return;
       feature.of.forEach((name, at) => {
         if (crossable.includes(name)) return;
-        this.report(['context', index, 'of', at], unknown('boolean or category of the context', name, crossable));
+        this.report(['context', index, 'of', at], unknownName('boolean or category of the context', name, crossable));
       });
     });
     return this.problems.length === problems;
   }
 
-  private checkReward({ arms, reward }: Partial<Sections>): void {
+  private checkReward({ arms, layout, reward }: Partial<Sections>): void {
     if (reward === undefined) return;
     if (reward.min >= reward.max) this.report(['reward', 'min'], `must be below max ${reward.max}`);
     const { cost } = reward;
     if (cost === null) return;
+    if (layout !== undefined) {
+      this.report(['reward', 'cost'], 'the arms of a layout have no attributes to subtract; leave it out');
+      return;
+    }
     arms?.forEach(({ attributes }, index) => {
       if (!attributes.has(cost)) {
         this.report(['arms', index, 'attributes', cost], `reward.cost subtracts the attribute ${cost} of every arm`);
@@ -169,23 +196,19 @@ class Reader {
     if (raw.has('policy') === raw.has('policies')) {
       this.report(['policy'], 'give either policy or policies');
     }
-    const only = policy === undefined ? [] : [this.policySpec(policy, ['policy'], context)];
-    const listed = (policies ?? []).map((entry, index) => this.policySpec(entry, ['policies', index], context));
+    const declared = { context, hasLayout: raw.has('layout') };
+    const only = policy === undefined ? [] : [this.policySpec(policy, ['policy'], declared)];
+    const listed = (policies ?? []).map((entry, index) => this.policySpec(entry, ['policies', index], declared));
     return [...only, ...listed];
   }
 
-  /** @param context `undefined` when it is wrong itself. */
-  private policySpec(
-    { kind, ...given }: { readonly kind: string },
-    path: Path,
-    context: Sections['context'] | undefined,
-  ): PolicySpec {
+  private policySpec({ kind, ...given }: { readonly kind: string }, path: Path, declared: Declared): PolicySpec {
     const description = this.policies.find((candidate) => candidate.kind === kind);
     const parameters = new Map<string, number>();
     if (description === undefined) {
       this.report(
         [...path, 'kind'],
-        unknown(
+        unknownName(
           'policy',
           kind,
           this.policies.map((candidate) => candidate.kind),
@@ -193,7 +216,7 @@ class Reader {
       );
       return { kind, parameters };
     }
-    if (context !== undefined) this.checkFit(description, [...path, 'kind'], context);
+    this.checkFit(description, [...path, 'kind'], declared);
     const names = description.parameters.map(({ name }) => name);
     for (const name of Object.keys(given))
       if (!names.includes(name)) this.unknownKey([...path, name], ['kind', ...names]);
@@ -206,8 +229,18 @@ class Reader {
     return { kind, parameters };
   }
 
-  private checkFit({ contextual, indicatorsOnly }: PolicyDescription, path: Path, context: Sections['context']): void {
-    if (contextual && context.length === 0) this.report(path, 'learns from a context, but none is declared');
+  private checkFit(
+    { contextual, indicatorsOnly, layoutsOnly }: PolicyDescription,
+    path: Path,
+    { context, hasLayout }: Declared,
+  ): void {
+    if (layoutsOnly !== undefined && !hasLayout) {
+      this.report(path, 'learns what variants do, but arms are named one by one; declare a layout in place of arms');
+    }
+    if (context === undefined) return;
+    if (contextual && layoutsOnly === undefined && context.length === 0) {
+      this.report(path, 'learns from a context, but none is declared');
+    }
     const number = context.find(({ kind }) => kind === 'number');
     if (indicatorsOnly === undefined || number === undefined) return;
     this.report(
@@ -217,13 +250,7 @@ class Reader {
   }
 }
 
-function unknown(what: string, name: string, known: readonly string[]): string {
-  const guess = nearest(name, known);
-  const shown = known.length > 20 ? `${known.slice(0, 20).join(', ')}, ...` : known.join(', ');
-  return `unknown ${what}${guess === null ? '' : `, did you mean ${guess}?`} (allowed: ${shown})`;
-}
-
-function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Experiment {
+function toExperiment(sections: DefinedSections, policies: readonly PolicySpec[]): Experiment {
   const { arms, reward, attribution } = sections;
   const firstActive = arms.find(({ state }) => state === 'active')!;
   return {
@@ -231,6 +258,7 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     version: 1,
     state: 'active',
     arms: arms.map(({ id, state, attributes }) => ({ id: id as ArmId, state, sinceVersion: 1, attributes })),
+    layout: sections.layout ?? null,
     policies,
     floor: sections.floor,
     fallbackArmId: (sections.fallback ?? firstActive.id) as ArmId,
@@ -248,6 +276,7 @@ function toExperiment(sections: Sections, policies: readonly PolicySpec[]): Expe
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
     forgetting: forgettingOf(sections),
+    pendingExposure: sections.pendingExposure,
     appliedAtMs: [],
   };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { ARMS_MAX, CROSSED_MAX, DIMENSION_MAX, SLOTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { ARMS_MAX, ASPECTS_MAX, CROSSED_MAX, DIMENSION_MAX, SLOTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -75,6 +75,15 @@ const arm = z.preprocess(
   }),
 );
 
+const layout = mapping({
+  aspects: list(mapping({ name: text(), variants: list(text(), 1, ARMS_MAX) }), 1, ASPECTS_MAX),
+  crosses: list(
+    list(text(), 2, 2).transform(([first, second]): readonly [string, string] => [first!, second!]),
+    0,
+    ASPECTS_MAX * DIMENSION_MAX,
+  ).default([]),
+});
+
 const policy = z.looseObject({ kind: text() }, { error: 'allowed is a mapping with the key kind and parameters' });
 
 const feature = z.discriminatedUnion(
@@ -119,7 +128,8 @@ const holdout = mapping({ share: number(0, HOLDOUT_SHARE_MAX), arm: text() });
 /** By key of the file. */
 export const SECTIONS = {
   id: text(),
-  arms: list(arm, 1, ARMS_MAX),
+  arms: list(arm, 1, ARMS_MAX).optional(),
+  layout: layout.optional(),
   policy: policy.optional(),
   policies: list(policy, 1, 100).optional(),
   floor: number(0, 1).default(0.01),
@@ -131,6 +141,7 @@ export const SECTIONS = {
   attribution,
   cohort: duration(1_000, 400 * DAY_MS).default(DAY_MS),
   forgetting: forgetting.nullable().default(null),
+  pendingExposure: z.boolean('allowed are true and false').default(true),
 };
 
 export type Sections = { readonly [Key in keyof typeof SECTIONS]: z.output<(typeof SECTIONS)[Key]> };

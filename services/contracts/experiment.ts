@@ -11,11 +11,14 @@ import {
   type Forgetting,
   HOLDOUT_SHARE_MAX,
   type Holdout,
+  type Layout,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
+import { layoutArmIds } from '../core/layout.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
-import { ARMS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
+import { layoutProblems } from './layout.ts';
+import { ARMS_MAX, ASPECTS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -40,6 +43,7 @@ export interface ExperimentRecord {
   readonly version: number;
   readonly state: 'active' | 'deleted';
   readonly arms: readonly ArmRecord[];
+  readonly layout: LayoutRecord | null;
   readonly policies: readonly { readonly kind: string; readonly parameters: readonly NamedNumber[] }[];
   readonly floor: number;
   readonly fallbackArmId: string;
@@ -50,6 +54,7 @@ export interface ExperimentRecord {
   readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
 }
 interface ArmRecord {
@@ -57,6 +62,10 @@ interface ArmRecord {
   readonly state: 'active' | 'retired';
   readonly sinceVersion: number;
   readonly attributes: readonly NamedNumber[];
+}
+interface LayoutRecord {
+  readonly aspects: readonly { readonly name: string; readonly variants: readonly string[] }[];
+  readonly crosses: readonly { readonly first: string; readonly second: string }[];
 }
 interface RewardRecord {
   readonly metric: string;
@@ -73,6 +82,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
   const record: ExperimentRecord = {
     ...experiment,
     arms: experiment.arms.map((arm) => ({ ...arm, attributes: sortedEntries(arm.attributes) })),
+    layout: toLayout(experiment.layout),
     policies: experiment.policies.map(({ kind, parameters }) => ({ kind, parameters: sortedEntries(parameters) })),
     context: experiment.context.map(toFeature),
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
@@ -95,6 +105,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     );
   }
   const arms = fromArms(raw.arms, version);
+  const context = fromContext(raw.context);
   const fallback = arms.find((arm) => arm.id === raw.fallbackArmId);
   if (fallback === undefined) refuse('contradictory', `fallback arm ${raw.fallbackArmId} is none of the arms`);
   return {
@@ -102,18 +113,45 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     version,
     state: raw.state,
     arms,
+    layout: fromLayout(raw.layout, arms, context),
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
     slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
     holdout: fromHoldout(raw.holdout, arms),
-    context: fromContext(raw.context),
+    context,
     reward: fromReward(raw.reward),
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
+    pendingExposure: raw.pendingExposure,
     appliedAtMs,
   };
+}
+
+function toLayout(layout: Layout | null): LayoutRecord | null {
+  if (layout === null) return null;
+  return { aspects: layout.aspects, crosses: layout.crosses.map(([first, second]) => ({ first, second })) };
+}
+
+function fromLayout(raw: LayoutRecord | null, arms: readonly Arm[], context: readonly Feature[]): Layout | null {
+  if (raw === null) return null;
+  const layout: Layout = {
+    aspects: counted('number-range', 'aspects', raw.aspects, 1, ASPECTS_MAX).map(({ name, variants }) => ({
+      name: text('aspect', name),
+      variants: variants.map((variant) => text('variant', variant)),
+    })),
+    crosses: raw.crosses.map(({ first, second }) => [text('crossed name', first), text('crossed name', second)]),
+  };
+  const [problem] = layoutProblems(layout, context);
+  if (problem !== undefined) refuse('contradictory', `${problem.path.join(' ')}: ${problem.allowed}`);
+  const ids = layoutArmIds(layout.aspects);
+  const stranger = ids.findIndex((id, arm) => arms[arm]?.id !== id);
+  if (arms.length === ids.length && stranger < 0) return layout;
+  refuse(
+    'contradictory',
+    `${arms.length} arms, the layout makes ${ids.length}${stranger < 0 ? '' : `; arm ${stranger} must be ${ids[stranger]}`}`,
+  );
 }
 
 function fromHoldout(raw: ExperimentRecord['holdout'], arms: readonly Arm[]): Holdout | null {

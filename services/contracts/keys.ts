@@ -67,8 +67,8 @@ export function tallyKey(
 }
 
 /** @param key of the sums of a cohort, or of the rolled-up ones. */
-export function experimentOfTallyKey(key: string): string {
-  return key.split('/').slice(0, -2).join('/');
+export function experimentOfTallyKey(key: string): ExperimentId {
+  return key.split('/').slice(0, -2).join('/') as ExperimentId;
 }
 
 /** Has one slash; a cohort's key has two or more, whatever the experiment's id. */

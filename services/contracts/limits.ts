@@ -7,6 +7,8 @@ export const TEXT_LENGTH_MAX = 200;
 export const SLOTS_MAX = 20;
 export const FEATURES_MAX = 4_096;
 export const ARMS_MAX = 10_000;
+/** Of a layout. */
+export const ASPECTS_MAX = 20;
 /** Length of an encoded context that an experiment may declare. */
 export const DIMENSION_MAX = 1_000;
 /** Features that one cross may combine. */
@@ -17,13 +19,16 @@ export const TIME_MS_MIN = Date.UTC(2000, 0, 1);
 /** … to before here are plausible; anything else is a wrong clock or a wrong unit. */
 export const TIME_MS_END = Date.UTC(2100, 0, 1);
 
-/** Bytes of a whole record value; the topics (deploy/topics.yaml) take a little more, for keys and framing. */
+/** Bytes that a tally or a snapshot may have; above 880,000 it is written in parts (parts.ts). */
+export const WHOLE_BYTES_MAX = 64_000_000;
+
+/** Bytes of a whole value. What is never in parts has a little more room in its topic (deploy/topics.yaml), for key and framing. */
 export const RECORD_BYTES_MAX: Readonly<Record<RecordKind, number>> = {
   experiment: 4_000_000,
   decision: 1_000_000,
   reward: 1_000_000,
-  tally: 4_000_000,
-  snapshot: 4_000_000,
+  tally: WHOLE_BYTES_MAX,
+  snapshot: WHOLE_BYTES_MAX,
   'dead-letter': 1_000_000,
 };
 

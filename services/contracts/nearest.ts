@@ -1,5 +1,14 @@
 /** What a mistyped name was probably meant to be. */
 
+const SHOWN_MAX = 20;
+
+/** @returns a message that says so and lists what is known. @param what such as `active arm`. */
+export function unknownName(what: string, name: string, known: readonly string[]): string {
+  const guess = nearest(name, known);
+  const shown = known.length > SHOWN_MAX ? `${known.slice(0, SHOWN_MAX).join(', ')}, ...` : known.join(', ');
+  return `unknown ${what}${guess === null ? '' : `, did you mean ${guess}?`} (allowed: ${shown})`;
+}
+
 /** @returns the candidate with the fewest edits, at most two and fewer than half of the name; else `null`. */
 export function nearest(name: string, candidates: readonly string[]): string | null {
   let best: string | null = null;

@@ -17,7 +17,7 @@ export function sealSnapshot(
   merged: MergedSums,
   cuts: ReadonlyMap<number, PerStream>,
 ): ParametersSnapshot {
-  const { clockMs, arms, policies, sums } = buildParameters(experiment, merged);
+  const { clockMs, arms, holdout, policies, sums } = buildParameters(experiment, merged);
   const offsets = [...cuts].sort(([a], [b]) => a - b).map(([partition, cut]) => ({ partition, ...cut }));
   const armIds = experiment.arms.map((arm) => arm.id);
   return {
@@ -34,6 +34,7 @@ export function sealSnapshot(
     clockMs,
     offsets,
     arms,
+    holdout,
     policies,
   };
 }

@@ -1,5 +1,5 @@
 /** Snapshots between their core type and their Avro record. Not here: their digest (digest.ts). */
-import type { ArmStatistics, ParametersSnapshot, PreparedPolicy } from '../core/deciding/snapshot.ts';
+import type { ParametersSnapshot, PreparedPolicy, Statistics } from '../core/deciding/snapshot.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
 import { counted, finite, namedMap, sortedEntries, text, whole } from './checks.ts';
 import { float64Bytes, float64Values } from './float64.ts';
@@ -13,7 +13,8 @@ export interface SnapshotRecord {
   readonly digest: string;
   readonly clockMs: number;
   readonly offsets: readonly { readonly partition: number; readonly decisions: number; readonly rewards: number }[];
-  readonly arms: readonly { armId: string; pulls: number; n: number; sumR: number; sumRR: number }[];
+  readonly arms: readonly ({ readonly armId: string } & Statistics)[];
+  readonly holdout: Statistics | null;
   readonly policies: readonly PolicyRecord[];
 }
 interface PolicyRecord {
@@ -43,7 +44,11 @@ function header(raw: Omit<SnapshotRecord, 'policies'>): Header {
     digest: raw.digest,
     clockMs: whole('clockMs', raw.clockMs, { min: 0 }),
     offsets: offsets(raw.offsets),
-    arms: counted('number-range', 'arms', raw.arms, 1, ARMS_MAX).map(armStatistics),
+    arms: counted('number-range', 'arms', raw.arms, 1, ARMS_MAX).map((arm) => ({
+      armId: text('armId', arm.armId) as ArmId,
+      ...statistics(arm),
+    })),
+    holdout: raw.holdout === null ? null : statistics(raw.holdout),
   };
 }
 
@@ -59,9 +64,8 @@ function offsets(raw: SnapshotRecord['offsets']): Header['offsets'] {
   });
 }
 
-function armStatistics({ armId, pulls, n, sumR, sumRR }: SnapshotRecord['arms'][number]): ArmStatistics {
+function statistics({ pulls, n, sumR, sumRR }: Statistics): Statistics {
   return {
-    armId: text('armId', armId) as ArmId,
     pulls: finite('pulls', pulls),
     n: finite('n', n),
     sumR: finite('sumR', sumR),

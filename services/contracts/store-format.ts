@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -87,6 +87,7 @@ const storedGroup = avroType({
                 },
               },
             },
+            { name: 'heldOut', type: 'boolean' },
             { name: 'features', type: { type: 'array', items: 'int' } },
             { name: 'decidedAtMs', type: 'long' },
             { name: 'clockMs', type: 'long' },

@@ -4,7 +4,7 @@
  */
 import type { ArmId, ExperimentId, PerStream } from '../core/events.ts';
 import { COUNT_NAMES, type Counts, zeroCounts } from '../core/learning/counts.ts';
-import type { CohortSums } from '../core/learning/sums.ts';
+import { type CohortSums, HOLDOUT } from '../core/learning/sums.ts';
 import type { CohortTally, ProgressTally, Tally } from '../core/learning/tally.ts';
 import { ADDEND_MAX } from '../core/quantize.ts';
 import { ExactVector } from '../core/sums/exact.ts';
@@ -74,7 +74,7 @@ function toBody(body: Body): TallyRecord['body'] {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([armId, vector]) => {
       vector.normalize();
-      return { armId: text('armId', armId), hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
+      return { armId: armOrHoldout(armId), hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
     });
   const experimentId = text('experimentId', body.experimentId);
   const { rolledUp } = body;
@@ -90,7 +90,7 @@ function fromBody(body: TallyRecord['body']): Body {
   const { experimentId, cohort, rolledUp, arms } = record;
   const sums: CohortSums = new Map();
   for (const arm of arms) {
-    const armId = text('armId', arm.armId) as ArmId;
+    const armId = armOrHoldout(arm.armId as ArmId);
     if (sums.has(armId)) refuse('contradictory', `arm ${armId} stands twice`);
     sums.set(armId, exactVector(arm));
   }
@@ -103,6 +103,10 @@ function fromBody(body: TallyRecord['body']): Body {
     changedTogether: together(record),
     sums,
   };
+}
+
+function armOrHoldout(armId: ArmId): ArmId {
+  return armId === HOLDOUT ? armId : text('armId', armId);
 }
 
 function together({ changedTogether }: Pick<CohortTally, 'changedTogether'>): number {

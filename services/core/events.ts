@@ -38,6 +38,11 @@ export interface Decision {
   readonly policy: string;
   /** Version of the snapshot decided from; 0 when there was none. */
   readonly snapshotVersion: number;
+  /**
+   * How many arms dealt since the snapshot the decider had counted in (policies/policy.ts); 0 when the propensities follow
+   * from the snapshot alone.
+   */
+  readonly pendingExposures: number;
   /** Encoded context, length d, on the feature grid; empty when the experiment declares no context. */
   readonly features: readonly number[];
   readonly decidedAtMs: number;

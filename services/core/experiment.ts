@@ -40,6 +40,24 @@ export type Feature =
 /** What can be crossed: each request has one of few values of it. */
 export type Crossable = Extract<Feature, { readonly kind: 'boolean' | 'category' }>;
 
+/** One part of a layout and what may stand there. */
+export interface Aspect {
+  readonly name: string;
+  /** At least two. */
+  readonly variants: readonly string[];
+}
+
+/** Says that the arms are all combinations of variants of aspects (layout.ts), and what a model of them is made of. */
+export interface Layout {
+  /** Fixed for an experiment's life. */
+  readonly aspects: readonly Aspect[];
+  /**
+   * Pairs whose combinations have an effect of their own: two aspects, or an aspect and a feature of the context.
+   * May change: they shape models and never the sums.
+   */
+  readonly crosses: readonly (readonly [string, string])[];
+}
+
 export const FOLDS = ['sum', 'max', 'min', 'first', 'last', 'mean'] as const;
 export type Fold = (typeof FOLDS)[number];
 
@@ -90,6 +108,8 @@ export interface Experiment {
   readonly state: 'active' | 'deleted';
   /** In order of definition; never shrinks. */
   readonly arms: readonly Arm[];
+  /** `null` where arms are named one by one. With a layout, sums are counts by pattern of the context (patterns.ts). */
+  readonly layout: Layout | null;
   /** The first is the default; all learn from the same sums. */
   readonly policies: readonly PolicySpec[];
   /** Share of probability spread evenly over the eligible arms, in [0, 1]. */
@@ -106,6 +126,8 @@ export interface Experiment {
   readonly cohortMs: number;
   /** `null` to count all cohorts alike. May change: it weighs sums and never changes them. */
   readonly forgetting: Forgetting | null;
+  /** Whether each decider counts what it has dealt since the snapshot (deciding/pending-exposures.ts). May change. */
+  readonly pendingExposure: boolean;
   /**
    * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
    * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.
@@ -150,6 +172,7 @@ export function valueCount(feature: Crossable): number {
 
 /** @throws Invalid naming the first field whose change would give the kept sums another meaning. */
 export function assertCompatibleChange(before: Experiment, after: Experiment): void {
+  assertSameAspects(before, after);
   const fixed = ['context', 'reward', 'attribution', 'cohortMs'] as const;
   for (const field of fixed) {
     if (JSON.stringify(before[field]) !== JSON.stringify(after[field])) {
@@ -174,4 +197,15 @@ export function assertCompatibleChange(before: Experiment, after: Experiment): v
       );
     }
   }
+}
+
+/** Counts by pattern of the context are kept from the start or never, and an arm stands for its variants by its place. */
+function assertSameAspects(before: Experiment, after: Experiment): void {
+  const [was, is] = [before, after].map(({ layout }) => JSON.stringify(layout?.aspects ?? null));
+  if (was === is) return;
+  throw new Invalid(
+    'experiment-change',
+    `experiment ${after.id}: the aspects of its layout cannot change from ${was} to ${is}; what was learned so far was ` +
+      'not kept by them. Define a new experiment id instead',
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Seeded chance, passed as an argument to whatever needs some: tests and the simulator. Decisions never use it; they
- * draw by hash (allocation/hash.ts).
+ * Seeded chance, passed as an argument to whatever needs some: tests, the simulator, and policies that estimate their
+ * probabilities by trial. No decision is drawn by it; those draw by hash (allocation/hash.ts).
  */
 
 export interface Random {

@@ -5,8 +5,10 @@
 import type { Codecs } from '../contracts/codec.ts';
 import { type DecisionOutcome, decide, policyKind } from '../core/deciding/decide.ts';
 import { type Explanation, explain, scoresOf } from '../core/deciding/explain.ts';
+import { Exposure } from '../core/deciding/pending-exposures.ts';
+import type { ServedExperiment } from '../core/deciding/served.ts';
 import { CroupierError, Invalid, Unavailable } from '../core/errors.ts';
-import type { Decision, DecisionId, Reward } from '../core/events.ts';
+import type { DecisionId, Reward } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import type { BatchAppender } from '../platform/log/batch-appender.ts';
 import { checkDecide, checkReward, type DecideInput, type RewardInput } from './requests.ts';
@@ -48,6 +50,12 @@ export interface DeciderObserver {
 export interface Dealt {
   readonly outcome: DecisionOutcome;
   readonly served: Served;
+  /** If asked for: the policy's figure for each arm in order of definition; `null` where the first slot was not drawn from it. */
+  readonly scores: readonly (number | null)[] | null;
+}
+
+interface DecideOptions {
+  readonly withScores: boolean;
 }
 
 export type BatchResult = { readonly dealt: Dealt } | { readonly error: CroupierError };
@@ -64,10 +72,10 @@ export class Decider {
    * goes unlogged.
    * @throws Invalid; Unavailable while no definition has been read.
    */
-  decide(input: DecideInput): Dealt {
+  decide(input: DecideInput, options: DecideOptions = { withScores: false }): Dealt {
     const { clock, observer } = this.options;
     const startedMs = clock.monotonicMs();
-    const dealt = this.deal(input);
+    const dealt = this.deal(input, options);
     const { outcome, served } = dealt;
     const durationMs = clock.monotonicMs() - startedMs;
     observer.decided(outcome, { estimatedRegret: estimatedRegret(served.means, outcome), durationMs });
@@ -125,32 +133,37 @@ export class Decider {
     return explain(this.find(experimentId).deciding, request, this.stamp());
   }
 
-  /** The policy's figure for each arm in order of definition; `null` for one that the first slot was not drawn from. */
-  scores({ outcome: { decision, slots }, served }: Dealt): readonly (number | null)[] {
-    const [first] = slots;
-    const scores = scoresOf(served.deciding, decision, first!);
-    const byArm = new Map(first!.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
-    return served.deciding.experiment.arms.map((_, arm) => byArm.get(arm) ?? null);
-  }
-
   /** The definition in force. @throws Invalid `unknown-experiment`; Unavailable while no definition has been read. */
   experiment(experimentId: string): Experiment {
     return this.find(experimentId).deciding.experiment;
   }
 
-  private deal(input: DecideInput): Dealt {
+  private deal(input: DecideInput, { withScores }: DecideOptions): Dealt {
     const { experimentId, request } = checkDecide(input);
     const served = this.find(experimentId);
     const stamp = this.stamp();
     const outcome = decide(served.deciding, request, stamp);
-    if (this.log(outcome.decision)) return { outcome, served };
+    // Before the decision is counted in: as they were drawn from.
+    const scores = withScores ? scoresByArm(served.deciding, outcome) : null;
+    if (this.log(served, outcome)) return { outcome, served, scores };
     const unlogged = decide(served.fallback, request, stamp);
     this.options.observer.unlogged(unlogged);
-    return { outcome: unlogged, served: { ...served, deciding: served.fallback } };
+    const fallback = { ...served, deciding: served.fallback };
+    return { outcome: unlogged, served: fallback, scores: withScores ? scoresByArm(served.fallback, unlogged) : null };
   }
 
-  private log(decision: Decision): boolean {
-    return this.options.decisions.offer(decision.unitId, this.options.codecs.decision.encode(decision));
+  /** @returns false when there is no room for it. */
+  private log({ deciding, pending }: Served, outcome: DecisionOutcome): boolean {
+    const { decision } = outcome;
+    const { decisions, codecs } = this.options;
+    const bytes = codecs.decision.encode(decision);
+    if (pending === null) return decisions.offer(decision.unitId, bytes);
+    const exposure = new Exposure(outcome);
+    const taken = decisions.offer(decision.unitId, bytes, (place) => {
+      exposure.place = place;
+    });
+    if (taken) pending.add(deciding, exposure);
+    return taken;
   }
 
   private stamp(): { readonly decisionId: DecisionId; readonly decidedAtMs: number } {
@@ -188,4 +201,11 @@ export class Decider {
       clearTimeout(timer);
     }
   }
+}
+
+function scoresByArm(served: ServedExperiment, { decision, slots }: DecisionOutcome): readonly (number | null)[] {
+  const [first] = slots;
+  const scores = scoresOf(served, decision, first!);
+  const byArm = new Map(first!.eligible.map((arm, i) => [arm, scores?.[i] ?? null]));
+  return served.experiment.arms.map((_, arm) => byArm.get(arm) ?? null);
 }

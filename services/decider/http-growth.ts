@@ -46,14 +46,17 @@ export function growthRoutes(server: FastifyInstance, decider: Decider): void {
 
 function select(decider: Decider, body: unknown): object {
   const asked = parse(selectArm, body);
-  const dealt = decider.decide({
-    experimentId: asked.exp_id,
-    unitId: asked.user_id,
-    context: asked.context ?? new Map(),
-    algorithm: asked.algorithm ?? null,
-    eligibleArmIds: [],
-    slots: asked.slots ?? 1,
-  });
+  const dealt = decider.decide(
+    {
+      experimentId: asked.exp_id,
+      unitId: asked.user_id,
+      context: asked.context ?? new Map(),
+      algorithm: asked.algorithm ?? null,
+      eligibleArmIds: [],
+      slots: asked.slots ?? 1,
+    },
+    { withScores: true },
+  );
   const { decision } = dealt.outcome;
   const { armCounts, armValues } = statisticsOf(dealt.served, decision.policy);
   const slots = decision.slots.map(({ armId, propensity }, at) => ({
@@ -71,7 +74,7 @@ function select(decider: Decider, body: unknown): object {
     decision_id: decision.decisionId,
     propensity: first!.propensity,
     slots,
-    debug: { scores: decider.scores(dealt), counts: armCounts, values: armValues },
+    debug: { scores: dealt.scores, counts: armCounts, values: armValues },
   };
 }
 
@@ -121,5 +124,6 @@ function statsBody(stats: ExperimentStatistics): object {
     best_arm: stats.bestArm,
     arm_counts: stats.armCounts,
     arm_values: stats.armValues,
+    holdout: stats.holdout && { held_out: stats.holdout.heldOut, others: stats.holdout.others },
   };
 }

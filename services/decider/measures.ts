@@ -170,6 +170,17 @@ function registerGauges(metrics: Metrics, gauged: Gauged): void {
     },
   });
   metrics.gauge({
+    name: 'croupier_decider_pending_exposures',
+    help: 'Decisions remembered until a snapshot reflects them, where a policy counts them meanwhile.',
+    labelNames: ['experiment'],
+    collect() {
+      this.reset();
+      for (const { deciding, pending } of gauged.served()) {
+        if (pending !== null && pending.size > 0) this.set({ experiment: deciding.experiment.id }, pending.size);
+      }
+    },
+  });
+  metrics.gauge({
     name: 'croupier_decider_buffer_depth',
     help: 'Events that wait for the log.',
     labelNames: ['topic'],

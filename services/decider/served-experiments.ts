@@ -2,6 +2,7 @@
  * What each experiment is served from: its definition and the newest snapshot that fits it, made ready here, off the
  * request path, and swapped in whole. A snapshot that cannot be served is reported, and the last good one stays.
  */
+import { PendingExposures } from '../core/deciding/pending-exposures.ts';
 import { type ServedExperiment, serve } from '../core/deciding/served.ts';
 import { CroupierError } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
@@ -17,6 +18,8 @@ export interface Served {
   readonly held: HeldSnapshot | null;
   /** Of its snapshot; see `armMeans`. */
   readonly means: Float64Array;
+  /** Of this experiment, whatever it is served from; `null` when it counts none. */
+  readonly pending: PendingExposures | null;
 }
 
 export class ServedExperiments {
@@ -53,12 +56,21 @@ export class ServedExperiments {
     const experiment = this.definitions.get(experimentId);
     if (experiment === undefined) return;
     const fallback = serve(experiment, null);
-    const lastGood = this.served.get(experimentId)?.held;
+    const before = this.served.get(experimentId);
+    const lastGood = before?.held;
+    const pending = experiment.pendingExposure ? (before?.pending ?? new PendingExposures()) : null;
     for (const held of new Set([this.snapshots.get(experimentId), lastGood])) {
       if (held === undefined || held === null) continue;
       try {
         const deciding = serve(experiment, held.snapshot);
-        this.served.set(experimentId, { deciding, fallback, held, means: armMeans(experiment, held.snapshot) });
+        pending?.countInto(deciding, held.snapshot);
+        this.served.set(experimentId, {
+          deciding,
+          fallback,
+          held,
+          means: armMeans(experiment, held.snapshot),
+          pending,
+        });
         return;
       } catch (error) {
         // Corrupt: it contradicts the definition. Invalid: a later version's policy, which this one does not know.
@@ -66,6 +78,12 @@ export class ServedExperiments {
         this.onRefused(experimentId, error);
       }
     }
-    this.served.set(experimentId, { deciding: fallback, fallback, held: null, means: armMeans(experiment, null) });
+    this.served.set(experimentId, {
+      deciding: fallback,
+      fallback,
+      held: null,
+      means: armMeans(experiment, null),
+      pending,
+    });
   }
 }

@@ -3,21 +3,38 @@
  * the experiment's declared range; here they are scaled back: min + mean · (max − min).
  */
 import type { DecisionOutcome } from '../core/deciding/decide.ts';
-import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
+import type { ParametersSnapshot, Statistics } from '../core/deciding/snapshot.ts';
 import type { Experiment } from '../core/experiment.ts';
 import type { Served } from './served-experiments.ts';
 
 export interface ExperimentStatistics {
   readonly experimentId: string;
   readonly algorithm: string;
-  /** Decisions that the snapshot reflects. */
+  /** Slots dealt that the snapshot reflects, those of the holdout left out. */
   readonly totalPulls: number;
   /** The active arm with the greatest mean, an index; `null` while no active arm has a reward that counts. */
   readonly bestArm: number | null;
-  /** Decisions dealt, by arm in order of definition. */
+  /** Slots dealt, by arm in order of definition. */
   readonly armCounts: readonly number[];
   /** Mean reward less cost in raw units, by arm in order of definition; `null` while no reward of it counts. */
   readonly armValues: readonly (number | null)[];
+  /** `null` where nothing is or was held out. */
+  readonly holdout: HoldoutComparison | null;
+}
+
+/** What dealing as was learned is worth: the units of the holdout beside all others, over the same time. */
+export interface HoldoutComparison {
+  readonly heldOut: GroupStatistics;
+  readonly others: GroupStatistics;
+}
+
+export interface GroupStatistics {
+  /** Slots dealt. */
+  readonly pulls: number;
+  /** Those whose reward counts, … */
+  readonly counted: number;
+  /** … and their mean reward less cost in raw units; `null` while there are none. */
+  readonly value: number | null;
 }
 
 /** Mean reward of each arm in raw units, in order of definition; NaN while no reward of it counts. */
@@ -40,7 +57,24 @@ export function statisticsOf({ deciding, held, means }: Served, algorithm: strin
     bestArm: bestOf(means, active),
     armCounts,
     armValues: Array.from(means, (mean) => (Number.isNaN(mean) ? null : mean)),
+    holdout: holdoutOf(experiment, held?.snapshot ?? null),
   };
+}
+
+function holdoutOf(experiment: Experiment, snapshot: ParametersSnapshot | null): HoldoutComparison | null {
+  const holdout = snapshot?.holdout ?? null;
+  if (holdout === null && experiment.holdout === null) return null;
+  return {
+    heldOut: groupOf(experiment, holdout === null ? [] : [holdout]),
+    others: groupOf(experiment, snapshot?.arms ?? []),
+  };
+}
+
+function groupOf({ reward }: Experiment, parts: readonly Statistics[]): GroupStatistics {
+  const total = (cell: 'pulls' | 'n' | 'sumR') => parts.reduce((sum, part) => sum + part[cell], 0);
+  const counted = total('n');
+  const value = counted > 0 ? reward.min + (total('sumR') / counted) * (reward.max - reward.min) : null;
+  return { pulls: total('pulls'), counted, value };
 }
 
 /**

@@ -61,6 +61,19 @@ export const LEARNER_CONFIG = defineConfig({
     default: '100ms',
     doc: 'Least time between two snapshots of an experiment; the first change after it is published at once',
   },
+  publishEventsMin: {
+    env: 'CROUPIER_LEARNER_PUBLISH_EVENTS_MIN',
+    type: integer({ min: 0, max: 1_000_000_000 }),
+    default: '0',
+    unit: 'events',
+    doc: 'Decisions and counted rewards of an experiment that make a new snapshot of it worth while; 0 for any change',
+  },
+  publishWaitMax: {
+    env: 'CROUPIER_LEARNER_PUBLISH_WAIT_MAX',
+    type: duration({ minMs: 1, maxMs: DAY_MS }),
+    default: '10s',
+    doc: 'After this long a snapshot is published for fewer events, if there are any',
+  },
   rollUpAge: {
     env: 'CROUPIER_LEARNER_ROLL_UP_AGE',
     type: duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),

@@ -20,6 +20,9 @@ export interface LearnerSettings {
   readonly sessionTimeoutMs: number;
   readonly commitIntervalMs: number;
   readonly publishIntervalMs: number;
+  /** Decisions and counted rewards that must be new before a snapshot is published, unless the last one is so old. */
+  readonly publishEventsMin: number;
+  readonly publishWaitMsMax: number;
   /** Age at which cohorts are added into one, when nothing weighs them. */
   readonly rollUpAgeMs: number;
   readonly pollRecordsMax: number;

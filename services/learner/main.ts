@@ -76,6 +76,8 @@ async function run(values: LearnerValues): Promise<void> {
       sessionTimeoutMs: values.sessionTimeout,
       commitIntervalMs: values.commitInterval,
       publishIntervalMs: values.publishInterval,
+      publishEventsMin: values.publishEventsMin,
+      publishWaitMsMax: values.publishWaitMax,
       rollUpAgeMs: values.rollUpAge,
       pollRecordsMax: values.pollRecordsMax,
       reopenDelayMs: REOPEN_DELAY_MS,

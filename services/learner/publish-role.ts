@@ -5,13 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
-import type { GroupMembership } from '../platform/log/port.ts';
+import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 
 /** A change ends the wait; this only bounds it. */
 const IDLE_WAIT_MS_MAX = 60_000;
 
-export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition'> {
+export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' | 'writer'> {
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
   readonly publishIntervalMs: number;
@@ -60,9 +60,10 @@ export class PublishRole {
   }
 
   private own(partition: number): void {
-    const publisher = new Publisher({ ...this.options, partition });
+    const writer = this.options.log.writer();
+    const publisher = new Publisher({ ...this.options, partition, writer });
     const stop = new AbortController();
-    const done = this.run(publisher, stop.signal).catch((error: unknown) => this.options.failed(error));
+    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => this.options.failed(error));
     this.running.set(partition, { publisher, stop, done });
   }
 
@@ -74,7 +75,7 @@ export class PublishRole {
     await running.done;
   }
 
-  private async run(publisher: Publisher, stop: AbortSignal): Promise<void> {
+  private async run(publisher: Publisher, writer: LogWriter, stop: AbortSignal): Promise<void> {
     try {
       await this.whileUnavailable(() => publisher.start(), stop);
       stop.addEventListener('abort', () => publisher.wake());
@@ -86,6 +87,7 @@ export class PublishRole {
       await this.drain(publisher);
     } finally {
       await publisher.stop();
+      await writer.close();
     }
   }
 
@@ -93,7 +95,7 @@ export class PublishRole {
   private async drain(publisher: Publisher): Promise<void> {
     try {
       await publisher.catchUp();
-      await publisher.publish();
+      await publisher.publish({ all: true });
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       // The next owner publishes it.

@@ -1,10 +1,11 @@
 /**
  * The publish role for one partition of the tallies: merges what the input partitions report of each experiment and
- * publishes a snapshot when it changed. Owns the merged sums and the snapshot last published; all of it is a cache of
- * the tallies topic, read from its start.
+ * publishes a snapshot when it changed. Owns the merged sums, a cache of the tallies topic, read from its start.
+ * Also sees to it that compaction keeps the newest of what is on that topic.
  */
 import type { Codecs } from '../contracts/codec.ts';
-import type { TopicNames } from '../contracts/keys.ts';
+import { experimentOfTallyKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
+import { Assembler } from '../contracts/parts.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt, Invalid, type Unavailable } from '../core/errors.ts';
@@ -12,22 +13,29 @@ import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { ReportedSums } from '../core/learning/reported.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
-import type { CohortTally } from '../core/learning/tally.ts';
+import { type CohortTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
 import { Signal } from '../platform/log/signal.ts';
-import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
+import { WholeWriter } from '../platform/log/whole-writer.ts';
+import { Published } from './published.ts';
 
 export interface PublisherOptions {
   readonly log: Log;
   readonly topics: TopicNames;
   readonly codecs: Codecs;
+  readonly writer: LogWriter;
   /** The partition of the tallies that it owns. */
   readonly partition: number;
   readonly talliesPartitions: number;
   readonly snapshotsPartitions: number;
   readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
+  /** Decisions and counted rewards that must be new before a snapshot is … */
+  readonly publishEventsMin: number;
+  /** … unless the last one is this old. */
+  readonly publishWaitMsMax: number;
+  nowMs(): number;
   readonly observer: PublisherObserver;
   /** The tallies cannot be followed any more: the process should stop loudly. */
   failed(error: unknown): void;
@@ -37,33 +45,61 @@ export interface PublisherObserver {
   published(snapshot: ParametersSnapshot): void;
   /** Its sums contradict themselves, or a policy cannot work with its definition: the last good snapshot stays. */
   refused(experimentId: ExperimentId, error: Corrupt | Invalid): void;
+  /** Something older had been appended after something newer, or the newer removed: it is the last of its key again. */
+  repaired(key: string): void;
   unavailable(error: Unavailable): void;
+}
+
+/** What stood where another record was read: it must be the last of its key again. */
+interface Overwritten {
+  readonly standing: () => Tally | undefined;
+  readonly isThere: boolean;
 }
 
 export class Publisher {
   private readonly options: PublisherOptions;
   private readonly reported = new Map<ExperimentId, ReportedSums>();
+  private readonly progress = new Map<number, Tally>();
   private readonly dirty = new Set<ExperimentId>();
-  private readonly published = new Map<ExperimentId, { readonly digest: string; readonly version: number }>();
+  /** What each experiment had at its last snapshot; none after a change of its definition. */
+  private readonly last = new Map<ExperimentId, { readonly events: number; readonly atMs: number }>();
+  /** By key, since the last repair. */
+  private readonly overwritten = new Map<string, Overwritten>();
+  private readonly assembler = new Assembler();
+  private readonly tallies: WholeWriter;
   private readonly follower: TopicFollower;
+  private readonly published: Published;
   private readonly news = new Signal();
-  /** Of this partition's experiments; gone after a failure. */
-  private writer: LogWriter | null = null;
 
   constructor(options: PublisherOptions) {
     this.options = options;
+    const { log, topics, writer, codecs, observer, partition, talliesPartitions, snapshotsPartitions } = options;
+    this.tallies = new WholeWriter(writer, this.assembler.partKeys);
     this.follower = new TopicFollower({
-      log: options.log,
-      topic: options.topics.tallies,
-      partitions: [options.partition],
+      log,
+      topic: topics.tallies,
+      partitions: [partition],
       onBatch: (batch) => this.merge(batch),
-      onUnavailable: (error) => options.observer.unavailable(error),
+      onUnavailable: (error) => observer.unavailable(error),
+      onFailed: (error) => options.failed(error),
+    });
+    this.published = new Published({
+      log,
+      topic: topics.snapshots,
+      partitions: snapshotsPartitions,
+      ...(snapshotsPartitions === talliesPartitions ? { followed: [partition] } : {}),
+      codec: codecs.snapshot,
+      writerName: `${topics.snapshots}/${partition}`,
+      owns: (experimentId) => this.owns(experimentId),
+      onRefused: (experimentId, error) => observer.refused(experimentId, error),
+      onUnavailable: (error) => observer.unavailable(error),
       onFailed: (error) => options.failed(error),
     });
   }
 
-  /** Resolves when every tally that is there has been merged. */
+  /** Resolves when all that is there has been read. */
   async start(): Promise<void> {
+    await this.published.start();
     await this.follower.start();
     await this.catchUp();
     for (const experiment of this.options.experiments.values()) this.defined(experiment);
@@ -75,13 +111,12 @@ export class Publisher {
   }
 
   async stop(): Promise<void> {
-    await this.follower.stop();
-    await this.writer?.close();
+    await Promise.all([this.follower.stop(), this.published.stop()]);
   }
 
   /** Resolves when there is something to publish, at the latest after the wait. */
   async changed(waitMsMax: number): Promise<void> {
-    if (this.dirty.size === 0) await this.news.wait(waitMsMax);
+    if (this.dirty.size === 0 && this.overwritten.size === 0) await this.news.wait(waitMsMax);
   }
 
   /** Ends a wait for changes. */
@@ -91,58 +126,47 @@ export class Publisher {
 
   /** Call when a definition changed: its snapshot may look different now. */
   defined({ id }: Experiment): void {
-    const { partition, talliesPartitions } = this.options;
-    if (partitionOf(id, talliesPartitions) === partition) this.touch(id);
+    if (!this.owns(id)) return;
+    this.last.delete(id);
+    this.touch(id);
   }
 
-  /** Publishes a snapshot of each experiment that changed since the last call. @throws Unavailable. */
-  async publish(): Promise<void> {
-    const writer = this.writer ?? (await this.takeOver());
+  /** Publishes a snapshot of each experiment that changed enough since the last one. @throws Unavailable. */
+  async publish(options: { readonly all?: boolean } = {}): Promise<void> {
+    await this.repair();
     for (const experimentId of [...this.dirty]) {
       const experiment = this.options.experiments.get(experimentId);
       // Tallies of a definition not read yet: it stays dirty until the definition comes. So it does while some of the
       // tallies of a cut are not here: their sums would be those of no cut.
       if (experiment === undefined || !this.reportedOf(experimentId).isComplete()) continue;
-      this.dirty.delete(experimentId);
-      const snapshot = this.build(experiment);
-      if (snapshot !== null && this.isNews(snapshot)) await this.append(writer, snapshot);
+      if (!options.all && !this.isDue(experimentId)) continue;
+      await this.publishOne(experiment);
     }
   }
 
-  /** An earlier publisher may have read further than we: what it read is there now, and it publishes no more. */
-  private async takeOver(): Promise<LogWriter> {
-    const { log, topics, partition, snapshotsPartitions } = this.options;
-    const name = `${topics.snapshots}/${partition}`;
-    const writer = await takeOver(log, name, partitionsOf(topics.snapshots, snapshotsPartitions));
-    try {
-      await this.catchUp();
-    } catch (error) {
-      await writer.close();
-      throw error;
+  private async publishOne(experiment: Experiment): Promise<void> {
+    const { id } = experiment;
+    this.dirty.delete(id);
+    const snapshot = this.build(experiment);
+    if (snapshot === null) return;
+    if (this.published.lacks(snapshot)) {
+      try {
+        await this.published.append(snapshot);
+      } catch (error) {
+        this.dirty.add(id);
+        throw error;
+      }
+      this.options.observer.published(snapshot);
     }
-    this.writer = writer;
-    return writer;
+    this.last.set(id, { events: this.reportedOf(id).sums.eventCount, atMs: this.options.nowMs() });
   }
 
-  private async append(writer: LogWriter, snapshot: ParametersSnapshot): Promise<void> {
-    const { topics, codecs, snapshotsPartitions, observer } = this.options;
-    const { experimentId } = snapshot;
-    const to = { topic: topics.snapshots, partition: partitionOf(experimentId, snapshotsPartitions) };
-    try {
-      await writer.append(to, [{ key: experimentId, value: codecs.snapshot.encode(snapshot) }]);
-    } catch (error) {
-      this.dirty.add(experimentId);
-      this.writer = null;
-      await writer.close();
-      throw error;
-    }
-    this.published.set(experimentId, snapshot);
-    observer.published(snapshot);
-  }
-
-  private isNews({ experimentId, digest, version }: ParametersSnapshot): boolean {
-    const last = this.published.get(experimentId);
-    return last === undefined || last.digest !== digest || version > last.version;
+  private isDue(experimentId: ExperimentId): boolean {
+    const { publishEventsMin, publishWaitMsMax, nowMs } = this.options;
+    const last = this.last.get(experimentId);
+    if (last === undefined) return true;
+    const events = this.reportedOf(experimentId).sums.eventCount - last.events;
+    return events >= publishEventsMin || nowMs() - last.atMs >= publishWaitMsMax;
   }
 
   private build(experiment: Experiment): ParametersSnapshot | null {
@@ -156,25 +180,65 @@ export class Publisher {
     }
   }
 
-  private async merge(batch: RecordBatch): Promise<void> {
+  private async merge({ records }: RecordBatch): Promise<void> {
     const codec = this.options.codecs.tally;
-    await codec.prepare(batch.records.map(({ value }) => value));
-    for (const { value } of batch.records) {
-      if (value === null) continue;
-      const tally = codec.decode(value);
-      if (tally.kind === 'sums') this.mergeTally(tally);
+    const wholes = this.assembler.assemble(records);
+    await codec.prepare(wholes.map(({ value }) => value));
+    for (const { key, value } of wholes) {
+      if (value === null) this.noteRemoval(key!);
+      else this.mergeTally(key!, codec.decode(value));
     }
   }
 
-  private mergeTally(tally: CohortTally): void {
+  private mergeTally(key: string, tally: Tally): void {
+    if (tally.kind === 'progress') {
+      const known = this.progress.get(tally.partition);
+      const isNewer = known === undefined || reflectedBy(known.offsets, tally.offsets);
+      if (isNewer) this.progress.set(tally.partition, tally);
+      this.note(key, isNewer, () => this.progress.get(tally.partition));
+      return;
+    }
+    const reported = this.reportedOf(tally.experimentId);
     try {
-      if (this.reportedOf(tally.experimentId).accept(tally) !== 'newer') return;
+      const isNewer = reported.accept(tally) === 'newer';
+      this.note(key, isNewer, () => standingAs(key, reported));
+      if (isNewer) this.touch(tally.experimentId);
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error;
       this.options.observer.refused(tally.experimentId, error);
-      return;
     }
-    this.touch(tally.experimentId);
+  }
+
+  /** An owner that was frozen may append what it has after its successor has appended something newer. */
+  private note(key: string, isNewer: boolean, standing: () => Tally | undefined): void {
+    if (isNewer) this.overwritten.delete(key);
+    else {
+      this.overwritten.set(key, { standing, isThere: true });
+      this.news.fire();
+    }
+  }
+
+  private noteRemoval(key: string): void {
+    const reported = this.reported.get(experimentOfTallyKey(key));
+    if (reported === undefined || standingAs(key, reported) === undefined) return;
+    this.overwritten.set(key, { standing: () => standingAs(key, reported), isThere: false });
+    this.news.fire();
+  }
+
+  /** Appends what stands once more, so that compaction keeps it; removes what a roll-up covers. */
+  private async repair(): Promise<void> {
+    const { topics, partition, codecs, observer } = this.options;
+    for (const [key, { standing, isThere }] of [...this.overwritten]) {
+      const tally = standing();
+      const value = tally === undefined ? null : codecs.tally.encode(tally);
+      if (value !== null || isThere) await this.tallies.write({ topic: topics.tallies, partition }, [{ key, value }]);
+      this.overwritten.delete(key);
+      observer.repaired(key);
+    }
+  }
+
+  private owns(experimentId: ExperimentId): boolean {
+    return partitionOf(experimentId, this.options.talliesPartitions) === this.options.partition;
   }
 
   private touch(experimentId: ExperimentId): void {
@@ -185,4 +249,9 @@ export class Publisher {
   private reportedOf(experimentId: ExperimentId): ReportedSums {
     return getOrInsert(this.reported, experimentId, () => new ReportedSums());
   }
+}
+
+function standingAs(key: string, reported: ReportedSums): CohortTally | undefined {
+  for (const tally of reported.standing()) if (tallyKey(tally, tally.partition) === key) return tally;
+  return undefined;
 }

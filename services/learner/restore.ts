@@ -4,6 +4,7 @@
  */
 import type { Codec } from '../contracts/codec.ts';
 import { cohortSumsKey } from '../contracts/keys.ts';
+import { Assembler } from '../contracts/parts.ts';
 import { Corrupt } from '../core/errors.ts';
 import { AT_START, type PerStream, STREAMS } from '../core/events.ts';
 import { lowClock, rewardMemoryMs } from '../core/join/group.ts';
@@ -11,7 +12,8 @@ import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
-import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
+import { startOf } from '../platform/log/read-to-end.ts';
+import { readWholes } from '../platform/log/read-wholes.ts';
 
 const READ_WAIT_MS_MAX = 500;
 
@@ -21,6 +23,8 @@ export interface PublishedTallies {
   readonly sums: readonly CohortTally[];
   /** Still there, but rolled up. */
   readonly covered: readonly CohortTally[];
+  /** Of all partitions: keys of the parts on the log, by the key of the tally. */
+  readonly partKeys: Map<string, Set<string>>;
 }
 
 /** @returns the offsets that some published tally reflects at most; zeros when there is none. */
@@ -42,7 +46,8 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
 export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>): Promise<PublishedTallies> {
   let progress: ProgressTally | null = null;
   const sums = new Map<string, CohortTally>();
-  for await (const batch of readToEnd(input.log, await startOf(input.log, input.topics.tallies))) {
+  const assembler = new Assembler();
+  for await (const batch of readWholes(input.log, await startOf(input.log, input.topics.tallies), assembler)) {
     await codec.prepare(batch.records.map(({ value }) => value));
     for (const { key, value } of batch.records) {
       if (value === null || key === null) continue;
@@ -54,7 +59,12 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
   }
   const rolledUp = new Map([...sums.values()].filter((one) => one.rolledUp).map((one) => [one.experimentId, one]));
   const standing = Map.groupBy(sums.values(), (tally) => covers(rolledUp.get(tally.experimentId), tally));
-  return { progress, sums: standing.get(false) ?? [], covered: standing.get(true) ?? [] };
+  return {
+    progress,
+    sums: standing.get(false) ?? [],
+    covered: standing.get(true) ?? [],
+    partKeys: assembler.partKeys,
+  };
 }
 
 /** @returns keys of the tallies on the log that the join has rolled up, or that are covered there already. */

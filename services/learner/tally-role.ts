@@ -182,6 +182,7 @@ export class TallyRole {
       publishedUpTo: published.progress?.offsets ?? AT_START,
       publishFrom: publishedReach(published),
       covered: coveredKeys(published, join),
+      partKeys: published.partKeys,
       catchUpExperiments: () => experiments.catchUp(),
       knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
     });

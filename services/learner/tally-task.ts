@@ -10,9 +10,10 @@ import type { Decision, PerStream } from '../core/events.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
-import { appendBytes } from '../platform/log/append-bytes.ts';
+import { inBatches } from '../platform/log/batches.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
+import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
 
 export interface TallyTaskOptions {
   readonly partition: number;
@@ -29,6 +30,8 @@ export interface TallyTaskOptions {
   readonly publishFrom: PerStream;
   /** Keys of tallies that were found on the log, of cohorts that are rolled up. */
   readonly covered: readonly string[];
+  /** Of the parts that were found there, by the key of the tally. */
+  readonly partKeys: Map<string, Set<string>>;
   /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
   catchUpExperiments(): Promise<void>;
   knowsExperiment(decision: Pick<Decision, 'experimentId' | 'experimentVersion'>): boolean;
@@ -44,8 +47,6 @@ export interface TallyObserver {
   committed(task: TallyTask, timing: { readonly commitMs: number; readonly publishMs: number }): void;
 }
 
-const BATCH_BYTES_MAX = 900_000;
-
 export class TallyTask {
   readonly partition: number;
   readonly join: PartitionJoin;
@@ -54,6 +55,7 @@ export class TallyTask {
   private readonly unpublished = new Map<string, EncodedTally>();
   /** Keys of cohorts that are rolled up: removed from the log once the roll-up is there. */
   private readonly covered: Set<string>;
+  private readonly tallies: WholeWriter;
   private publishedUpTo: PerStream;
   private committed: PerStream;
   private refused: Refused[] = [];
@@ -66,6 +68,7 @@ export class TallyTask {
     this.committed = options.join.state.offsets;
     this.publishedUpTo = options.publishedUpTo;
     this.covered = new Set(options.covered);
+    this.tallies = new WholeWriter(options.writer, options.partKeys);
   }
 
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
@@ -150,26 +153,23 @@ export class TallyTask {
     const { join, options } = this;
     if (!this.mayPublish && !(await this.catchesUp())) return;
     if (this.unpublished.size === 0 && this.committed === this.publishedUpTo) return;
-    const byPartition = Map.groupBy(this.unpublished, ([, tally]) => this.talliesPartition(tally.experimentId));
-    for (const [partition, entries] of byPartition) {
-      const records = entries.map(([key, { value }]): AppendRecord => ({ key, value }));
-      for (const batch of inBatches(records)) await this.append(partition, batch);
-    }
-    await this.removeCovered();
+    await this.write([...this.unpublished].map(([key, { value }]) => ({ key, value })));
+    await this.write([...this.covered].map((key) => ({ key, value: null })));
+    this.covered.clear();
     const key = progressKey(this.partition);
     const value = options.codecs.tally.encode(join.progress());
-    await this.append(this.talliesPartition(key), [{ key, value }]);
+    await options.writer.append({ topic: options.topics.tallies, partition: this.talliesPartition(key) }, [
+      { key, value },
+    ]);
     this.unpublished.clear();
     this.publishedUpTo = this.committed;
   }
 
-  private async removeCovered(): Promise<void> {
-    const byPartition = Map.groupBy(this.covered, (key) => this.talliesPartition(experimentOfTallyKey(key)));
-    for (const [partition, keys] of byPartition) {
-      const records = keys.map((key): AppendRecord => ({ key, value: null }));
-      for (const batch of inBatches(records)) await this.append(partition, batch);
+  private async write(entries: readonly Entry[]): Promise<void> {
+    const byPartition = Map.groupBy(entries, ({ key }) => this.talliesPartition(experimentOfTallyKey(key)));
+    for (const [partition, some] of byPartition) {
+      await this.tallies.write({ topic: this.options.topics.tallies, partition }, some);
     }
-    this.covered.clear();
   }
 
   /** @returns whether the join stands where it may publish; then all that waited for it has a cut no older than that. */
@@ -181,28 +181,8 @@ export class TallyTask {
     return true;
   }
 
-  private async append(partition: number, records: readonly AppendRecord[]): Promise<void> {
-    await this.options.writer.append({ topic: this.options.topics.tallies, partition }, records);
-  }
-
   /** All tallies of an experiment stand in one partition, for the one publisher that owns it. */
   private talliesPartition(key: string): number {
     return partitionOf(key, this.options.talliesPartitions);
   }
-}
-
-function* inBatches(records: readonly AppendRecord[]): Generator<AppendRecord[]> {
-  let batch: AppendRecord[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const size = appendBytes([record]);
-    if (batch.length > 0 && bytes + size > BATCH_BYTES_MAX) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(record);
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
 }

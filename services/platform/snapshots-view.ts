@@ -4,6 +4,7 @@
  * Not here: what decides from it.
  */
 import type { Codec } from '../contracts/codec.ts';
+import { Assembler } from '../contracts/parts.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Invalid, type Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
@@ -39,10 +40,11 @@ export class SnapshotsView {
   constructor(options: SnapshotsViewOptions) {
     this.options = options;
     this.snapshots = this.held;
+    const assembler = new Assembler();
     this.follower = new TopicFollower({
       log: options.log,
       topic: options.topic,
-      onBatch: ({ records }) => this.accept(records),
+      onBatch: ({ records }) => this.accept(assembler.assemble(records)),
       onUnavailable: (error) => options.onUnavailable(error),
       onFailed: (error) => options.onFailed?.(error),
     });
@@ -86,7 +88,9 @@ export class SnapshotsView {
   }
 }
 
+type SnapshotRank = Pick<ParametersSnapshot, 'version' | 'experimentVersion'>;
+
 /** Of two that reflect the same events under the same definition neither is older: the one read later stands. */
-function isOlder(a: ParametersSnapshot, b: ParametersSnapshot): boolean {
+export function isOlder(a: SnapshotRank, b: SnapshotRank): boolean {
   return a.version < b.version || (a.version === b.version && a.experimentVersion < b.experimentVersion);
 }

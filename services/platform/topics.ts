@@ -9,6 +9,7 @@ import { RECORD_KINDS, type RecordKind, type TopicNames, topicNames, topicOf } f
 import { RECORD_BYTES_MAX } from '../contracts/limits.ts';
 import { parseYaml, type YamlDocument } from '../contracts/yaml-file.ts';
 import { Invalid } from '../core/errors.ts';
+import { BATCH_BYTES_MAX } from './log/batches.ts';
 import type { LogAdmin, TopicSpec } from './log/port.ts';
 
 const FILE = new URL('../../deploy/topics.yaml', import.meta.url);
@@ -45,13 +46,14 @@ export function parseTopicsFile(
   if (document === undefined) throw new Invalid('topics-file', `${file}: no topic in it`);
   const entries = readEntries(document);
   return RECORD_KINDS.map((kind) => {
-    const { partitions, cleanup, retention, recordBytes } = entries[nameOf(kind)]!;
+    const { partitions, cleanup, retention, compactionLag, recordBytes } = entries[nameOf(kind)]!;
     const isInput = kind === 'decision' || kind === 'reward';
     return {
       topic: topicOf(kind, topics),
       partitions: isInput && inputPartitions !== undefined ? inputPartitions : partitions,
       cleanup,
       retentionMs: retention === undefined ? null : parseDuration(retention),
+      ...(compactionLag === undefined ? {} : { compactionLagMs: parseDuration(compactionLag)! }),
       recordBytesMax: recordBytes,
       ...(replication === undefined ? {} : { replication }),
     };
@@ -81,19 +83,23 @@ function mismatch({ topic, partitions }: TopicSpec, found: number): Invalid {
   );
 }
 
+const duration = z.string().refine((value) => parseDuration(value) !== null, 'allowed is a duration such as 64d');
+
 const topic = z
   .strictObject({
     partitions: z.int().min(1).max(PARTITIONS_MAX),
     cleanup: z.enum(['compact', 'delete']),
-    retention: z
-      .string()
-      .refine((value) => parseDuration(value) !== null, 'allowed is a duration such as 64d')
-      .optional(),
+    retention: duration.optional(),
+    compactionLag: duration.optional(),
     recordBytes: z.int().min(1),
   })
   .refine(({ cleanup, retention }) => cleanup === 'delete' || retention === undefined, {
     path: ['retention'],
     message: 'a compacted topic has none',
+  })
+  .refine(({ cleanup, compactionLag }) => cleanup === 'compact' || compactionLag === undefined, {
+    path: ['compactionLag'],
+    message: 'a topic that is kept by age has none',
   });
 
 type Entries = Readonly<Record<string, z.output<typeof topic>>>;
@@ -106,7 +112,8 @@ const shape = z
   });
 
 function sized(kind: RecordKind) {
-  const bytesMin = RECORD_BYTES_MAX[kind] + AROUND_RECORD_BYTES;
+  const inParts = kind === 'tally' || kind === 'snapshot';
+  const bytesMin = inParts ? BATCH_BYTES_MAX : RECORD_BYTES_MAX[kind] + AROUND_RECORD_BYTES;
   return topic.refine(({ recordBytes }) => recordBytes >= bytesMin, {
     path: ['recordBytes'],
     message: `allowed is ${bytesMin} or more, for the largest ${kind}`,

@@ -6,7 +6,8 @@ import type { TopicNames } from '../contracts/keys.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { Log } from '../platform/log/port.ts';
-import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
+import { startOf } from '../platform/log/read-to-end.ts';
+import { readWholes } from '../platform/log/read-wholes.ts';
 import type { Snapshots } from './replay.ts';
 
 /** `redefined`: the definition has changed since the live snapshot was built, and its digest with it. */
@@ -23,7 +24,7 @@ export interface Verified {
 /** @returns the newest snapshot of each experiment that the topic holds. */
 export async function liveSnapshots(log: Log, topics: TopicNames, codecs: Codecs): Promise<Snapshots> {
   const newest = new Map<ExperimentId, ParametersSnapshot>();
-  for await (const { records } of readToEnd(log, await startOf(log, topics.snapshots))) {
+  for await (const { records } of readWholes(log, await startOf(log, topics.snapshots))) {
     await codecs.snapshot.prepare(records.map(({ value }) => value));
     for (const { value } of records) {
       if (value === null) continue;

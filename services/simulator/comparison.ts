@@ -4,7 +4,7 @@
  */
 import { type Band, bandOf } from './band.ts';
 import type { Setting } from './setting.ts';
-import { type ArmShares, CURVES, type CurveName, checkpoints, type RunSummary } from './summary.ts';
+import { type ArmCurves, type ArmShares, CURVES, type CurveName, checkpoints, type RunSummary } from './summary.ts';
 
 export const FIGURES = [
   'total',
@@ -32,6 +32,8 @@ export interface PolicyResult {
   readonly arms: ArmShares;
   readonly segments: ReadonlyMap<string, ArmShares>;
   readonly curves: Readonly<Record<CurveName, CurveBand>>;
+  /** Means over seeds, by arm; `null` where there are too many arms to tell apart. */
+  readonly armCurves: Readonly<Record<keyof ArmCurves, readonly (readonly number[])[]>> | null;
 }
 
 export interface Comparison {
@@ -86,6 +88,7 @@ function policyResult(policy: string, runs: readonly RunSummary[]): PolicyResult
       ]),
     ),
     curves: Object.fromEntries(CURVES.map((name) => [name, curve(name, runs)])) as PolicyResult['curves'],
+    armCurves: meanArmCurves(runs.map((run) => run.armCurves)),
   };
 }
 
@@ -109,4 +112,14 @@ function curve(name: CurveName, runs: readonly RunSummary[]): CurveBand {
   const bands = Array.from(runs[0]!.curves[name], (_, at) => bandOf(runs.map((run) => run.curves[name][at]!)));
   const bounds = (side: 'low' | 'high') => bands.map((band) => band[side]).filter((bound) => bound !== null);
   return { mean: bands.map((band) => band.mean), low: bounds('low'), high: bounds('high') };
+}
+
+function meanArmCurves(runs: readonly (ArmCurves | null)[]): PolicyResult['armCurves'] {
+  const known = runs.filter((run) => run !== null);
+  if (known.length < runs.length) return null;
+  const mean = (side: keyof ArmCurves) =>
+    known[0]![side].map((own, arm) =>
+      Array.from(own, (_, at) => known.reduce((sum, run) => sum + run[side][arm]![at]! / known.length, 0)),
+    );
+  return { dealt: mean('dealt'), best: mean('best') };
 }

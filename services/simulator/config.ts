@@ -1,5 +1,5 @@
 /** The simulator's options. */
-import { defineConfig, integer, list, number, text, type Values } from '../platform/config.ts';
+import { choice, defineConfig, integer, list, number, text, type Values } from '../platform/config.ts';
 import { ENVIRONMENTS } from './environments/catalogue.ts';
 import { STEPS_MAX } from './time.ts';
 
@@ -54,6 +54,12 @@ const OPTIONS = {
     default: '1',
     unit: 'users',
     doc: 'The decider gets a new snapshot after so many users',
+  },
+  pendingExposure: {
+    env: 'CROUPIER_SIMULATE_PENDING_EXPOSURE',
+    type: choice('yes', 'no'),
+    default: 'yes',
+    doc: 'Whether the decider counts what it has dealt since the snapshot into policies that deal one arm to all alike',
   },
   json: {
     env: 'CROUPIER_SIMULATE_JSON',

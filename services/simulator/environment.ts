@@ -4,7 +4,7 @@
  * Not here: when rewards become known (delays.ts) and what deals the arms (policies.ts, core).
  */
 import type { ContextValue } from '../core/context.ts';
-import type { Feature } from '../core/experiment.ts';
+import type { Feature, Layout } from '../core/experiment.ts';
 import type { Random } from '../core/random.ts';
 
 export interface SimulatedUnit {
@@ -15,6 +15,8 @@ export interface SimulatedUnit {
 export interface Environment {
   /** In the order of the experiment's definition; may grow, never shrinks. */
   readonly armIds: readonly string[];
+  /** Where the arms are those of a layout, all of them and for nothing; `null` where they are named one by one. */
+  readonly layout: Layout | null;
   /** By arm, in the reward's own unit: what dealing it costs. */
   readonly costs: readonly number[];
   /** Indices of arms that cannot be dealt now. */
@@ -45,6 +47,7 @@ export const PLAIN = {
   armsRevision: 0,
   slots: 1,
   features: [] as readonly Feature[],
+  layout: null,
   benchmark: 'best-of-step',
   costOfUnit: null,
 } as const;

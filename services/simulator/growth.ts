@@ -62,6 +62,7 @@ export class GrowthCase implements Environment {
   readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = 50;
   /** From the least value less the highest cost to the highest value, with room for the noise of observing. */
   readonly rewardRange = { min: -20, max: 250 };

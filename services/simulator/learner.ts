@@ -5,7 +5,9 @@
  */
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
 import { type DecideRequest, type DecisionOutcome, decide } from '../core/deciding/decide.ts';
+import { Exposure, PendingExposures } from '../core/deciding/pending-exposures.ts';
 import { type ServedExperiment, serve } from '../core/deciding/served.ts';
+import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import type { ArmId, Decision, DecisionId, Reward, RewardId, UnitId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { emptyGroup, type Group } from '../core/join/group.ts';
@@ -27,6 +29,8 @@ export interface LearnerOptions {
   /** Part of the salt of every draw. */
   readonly seed: number;
   readonly policy: SimulatedPolicy;
+  /** As in an experiment's definition. */
+  readonly pendingExposure: boolean;
 }
 
 /** What becomes known of one arm of a decision. */
@@ -41,28 +45,31 @@ export interface LearnedReport {
 export class SimulatedLearner {
   private readonly policy: SimulatedPolicy;
   private readonly state = new PartitionState();
-  private readonly merged = new MergedSums();
   private readonly groups = new Map<UnitId, Group>();
   private experiment: Experiment;
   private armsRevision: number;
   private rules: Rules;
+  /** As of the newest publication, at this step. */
+  private readonly merged = new MergedSums();
+  private publishedStep = 0;
+  private readonly pending = new PendingExposures();
   private served: ServedExperiment;
 
-  constructor(world: Environment, { seed, policy }: LearnerOptions) {
-    this.policy = policy;
-    this.experiment = define(world, seed, policy);
+  constructor(world: Environment, options: LearnerOptions) {
+    this.policy = options.policy;
+    this.experiment = define(world, options);
     this.armsRevision = world.armsRevision;
     this.rules = rulesOf(this.experiment);
-    this.served = this.serveNow(0);
+    this.served = this.serve();
   }
 
   get counts(): Readonly<Counts> {
     return { ...zeroCounts(), ...this.state.counts };
   }
 
-  /** Takes arms that came or went since into the definition. @returns whether there were any. */
-  redefine(world: Environment, step: number): boolean {
-    if (world.armsRevision === this.armsRevision) return false;
+  /** Takes arms that came or went since into the definition, and decides from it with what was published last. */
+  redefine(world: Environment, step: number): void {
+    if (world.armsRevision === this.armsRevision) return;
     this.armsRevision = world.armsRevision;
     const version = this.experiment.version + 1;
     this.experiment = {
@@ -77,12 +84,16 @@ export class SimulatedLearner {
       })),
     };
     this.rules = rulesOf(this.experiment);
-    return true;
+    this.served = this.serve();
   }
 
   /** Decides from a new snapshot of all that has arrived. */
   publish(step: number): void {
-    this.served = this.serveNow(step);
+    for (const { cohort, sums } of this.state.sums.takeChanged()) {
+      this.merged.replace(0, cohort, new Map([...sums].map(([armId, vector]) => [armId, vector.copy()])));
+    }
+    this.publishedStep = step;
+    this.served = this.serve();
   }
 
   decide(unit: SimulatedUnit, step: number): DecisionOutcome {
@@ -97,6 +108,11 @@ export class SimulatedLearner {
       decisionId: `decision-${step}` as DecisionId,
       decidedAtMs: step * STEP_MS,
     });
+    if (this.experiment.pendingExposure) {
+      const exposure = new Exposure(outcome);
+      exposure.place = { partition: 0, offset: step };
+      this.pending.add(this.served, exposure);
+    }
     this.apply(outcome.decision.unitId, (group) => handleDecision(group, outcome.decision, step * STEP_MS, this.rules));
     return outcome;
   }
@@ -123,44 +139,52 @@ export class SimulatedLearner {
     this.groups.set(unitId, change.group);
   }
 
-  private serveNow(step: number): ServedExperiment {
-    const { experiment, policy } = this;
-    const version = step + 1;
+  private serve(): ServedExperiment {
+    const { experiment, policy, publishedStep } = this;
     if (policy.yardstick !== null) {
-      const snapshot = { version, digest: '', clockMs: 0, armCount: experiment.arms.length };
+      const snapshot = { version: publishedStep + 1, digest: '', clockMs: 0, armCount: experiment.arms.length };
       return { experiment, snapshot, policies: new Map([[policy.spec.kind, policy.yardstick]]) };
     }
-    for (const { cohort, sums } of this.state.sums.takeChanged()) {
-      this.merged.replace(0, cohort, new Map([...sums].map(([armId, vector]) => [armId, vector.copy()])));
-    }
-    const { clockMs, arms, policies } = buildParameters(experiment, this.merged);
-    return serve(experiment, {
+    const snapshot = this.snapshot();
+    const served = serve(experiment, snapshot);
+    this.pending.countInto(served, snapshot);
+    return served;
+  }
+
+  private snapshot(): ParametersSnapshot {
+    const { experiment, publishedStep } = this;
+    return {
       experimentId: experiment.id,
       experimentVersion: experiment.version,
-      version,
+      version: publishedStep + 1,
       // Nobody compares it here, and it would cost more than all the rest.
       digest: '',
-      clockMs,
-      offsets: [],
-      arms,
-      policies,
-    });
+      offsets: [{ partition: 0, decisions: publishedStep, rewards: publishedStep }],
+      ...buildParameters(experiment, this.merged),
+    };
   }
 }
 
 /** By the way that every definition takes, so that what a file leaves out has its default here too. */
-function define(world: Environment, seed: number, { spec, forgetting }: SimulatedPolicy): Experiment {
+function define(
+  world: Environment,
+  { seed, policy: { spec, forgetting }, pendingExposure }: LearnerOptions,
+): Experiment {
+  const reward = { metric: METRIC, fold: 'last', ...world.rewardRange, missing: { mode: 'labelled' } };
+  const named = world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } }));
   const file = {
     id: `simulation-${seed}`,
-    arms: world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } })),
-    policy: { kind: allPolicies()[0]!.kind },
+    ...(world.layout === null ? { arms: named } : { layout: world.layout }),
+    // Any that fits every world: the one that is asked for takes its place.
+    policy: { kind: 'beta-ts' },
     floor: 0,
     slots: world.slots,
     context: world.features,
-    reward: { metric: METRIC, fold: 'last', ...world.rewardRange, cost: COST, missing: { mode: 'labelled' } },
+    reward: world.layout === null ? { ...reward, cost: COST } : reward,
     attribution: { window: `${EVER_MS}ms` },
     cohort: `${cohortMs(forgetting)}ms`,
     forgetting: fileForgetting(forgetting),
+    pendingExposure,
   };
   const [experiment] = parseExperimentFile('simulation', JSON.stringify(file), allPolicies());
   return { ...experiment!, policies: [spec], appliedAtMs: [0] };

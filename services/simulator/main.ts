@@ -48,6 +48,7 @@ function settingOf(values: SimulateValues): Setting {
     delay: values.delay,
     neverShare: values.never,
     snapshotEvery: values.snapshotEvery,
+    pendingExposure: values.pendingExposure === 'yes',
   };
 }
 

@@ -4,11 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Comparison } from './comparison.ts';
+import { findEnvironment } from './environments/catalogue.ts';
 import type { Setting } from './setting.ts';
 import { MOVING_STEPS } from './summary.ts';
 
 export function reportHtml(comparisons: readonly Comparison[], setting: Setting): string {
-  const data = JSON.stringify({ comparisons, setting, movingSteps: MOVING_STEPS }, plain).replaceAll('<', '\\u003c');
+  const about = Object.fromEntries(setting.environments.map((name) => [name, findEnvironment(name).doc]));
+  const figures = { comparisons, about, setting, movingSteps: MOVING_STEPS };
+  const data = JSON.stringify(figures, plain).replaceAll('<', '\\u003c');
   const parts: Readonly<Record<string, string>> = {
     '/*STYLE*/': `${packageFile('uplot/dist/uPlot.min.css')}\n${ownFile('page.css')}`,
     '"DATA"': data,

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly neverShare: number;
   /** A new snapshot before every so many decisions. */
   readonly snapshotEvery: number;
+  /** Whether the decider counts what it has dealt since the snapshot. */
+  readonly pendingExposure: boolean;
 }
 
 export interface Run extends RunRecord {
@@ -44,20 +46,21 @@ const STREAMS = ['world', 'users', 'noise', 'delay', 'loss'] as const;
 
 /** @throws Invalid naming what is wrong in the options. */
 export function simulate(options: RunOptions): Run {
-  const { users, snapshotEvery, seed } = options;
+  const { users, snapshotEvery, pendingExposure, seed } = options;
   const [worldRandom, userRandom, noise, delayRandom, lossRandom] = STREAMS.map((_, stream) =>
     seededRandom(seed + stream * 2 ** 32),
   ) as [Random, Random, Random, Random, Random];
   const world = findEnvironment(options.environment).create(worldRandom);
   const delay = parseDelay(options.delay);
-  const learner = new SimulatedLearner(world, { seed, policy: parsePolicy(options.policy) });
+  const learner = new SimulatedLearner(world, { seed, policy: parsePolicy(options.policy), pendingExposure });
   const recorder = new Recorder(world, users);
   /** By step after whose decision they arrive. */
   const arrivals = new Map<number, Arrival[]>();
 
   for (let step = 0; step < users; step++) {
     const unit = world.nextUnit(userRandom);
-    if (learner.redefine(world, step) || step % snapshotEvery === 0) learner.publish(step);
+    learner.redefine(world, step);
+    if (step % snapshotEvery === 0) learner.publish(step);
     const { decision, slots } = learner.decide(unit, step);
     const values = slots.map(({ armIndex }) => world.observe(unit, armIndex, noise));
     recorder.record(

@@ -15,6 +15,7 @@ export interface Setting {
   readonly delay: string;
   readonly neverShare: number;
   readonly snapshotEvery: number;
+  readonly pendingExposure: boolean;
 }
 
 /**
@@ -22,22 +23,28 @@ export interface Setting {
  * @throws Invalid when something named in the setting is not there, before anything has run.
  */
 export function runsOf(setting: Setting): RunOptions[] {
-  const { environments, policies, seeds, users, delay, neverShare, snapshotEvery } = setting;
+  const { environments, policies, seeds, users, delay, neverShare, snapshotEvery, pendingExposure } = setting;
   for (const environment of environments) checkFits(environment, policies);
   parseDelay(delay);
   return environments.flatMap((environment) =>
     policies.flatMap((policy) =>
-      seeds.map((seed) => ({ environment, policy, seed, users, delay, neverShare, snapshotEvery })),
+      seeds.map((seed) => ({ environment, policy, seed, users, delay, neverShare, snapshotEvery, pendingExposure })),
     ),
   );
 }
 
-/** @throws Invalid when one of them is unknown, or a policy needs a context and the environment has none. */
+/** @throws Invalid when one of them is unknown, or a policy needs a context or a layout that the environment has not. */
 function checkFits(environment: string, policies: readonly string[]): void {
-  const { features } = findEnvironment(environment).create(seededRandom(0));
+  const { features, layout } = findEnvironment(environment).create(seededRandom(0));
   for (const policy of policies) {
     const { spec, yardstick } = parsePolicy(policy);
-    if (features.length > 0 || yardstick !== null || !findPolicy(spec.kind).contextual) continue;
-    throw new Invalid('policy-context', `policy ${spec.kind} needs a context, environment ${environment} has none`);
+    if (yardstick !== null) continue;
+    const { contextual, layoutsOnly } = findPolicy(spec.kind);
+    if (layoutsOnly !== undefined && layout === null) {
+      throw new Invalid('policy-layout', `policy ${spec.kind} needs a layout, environment ${environment} has none`);
+    }
+    if (contextual && layoutsOnly === undefined && features.length === 0) {
+      throw new Invalid('policy-context', `policy ${spec.kind} needs a context, environment ${environment} has none`);
+    }
   }
 }

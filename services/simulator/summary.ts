@@ -25,6 +25,8 @@ export interface RunSummary {
   readonly arms: ArmShares;
   readonly segments: ReadonlyMap<string, ArmShares>;
   readonly curves: Curves;
+  /** `null` where there are too many arms to tell apart. */
+  readonly armCurves: ArmCurves | null;
   readonly counts: Readonly<Counts>;
 }
 
@@ -42,7 +44,16 @@ export type CurveName = (typeof CURVES)[number];
 /** One entry for each of `checkpoints(users)`. Moving figures are over the last MOVING_STEPS steps. */
 export type Curves = Readonly<Record<CurveName, Float64Array>>;
 
+/** By arm, one entry for each of `checkpoints(users)`: shares of the slots of the last MOVING_STEPS steps. */
+export interface ArmCurves {
+  readonly dealt: readonly Float64Array[];
+  /** Of the slots that the arm was best for. */
+  readonly best: readonly Float64Array[];
+}
+
 export const MOVING_STEPS = 200;
+/** More do not fit a line of a table, nor a chart. */
+export const ARMS_SHOWN_MAX = 10;
 
 export function summarize(run: Run): RunSummary {
   const users = run.expected.length;
@@ -62,6 +73,10 @@ export function summarize(run: Run): RunSummary {
     arms: armShares(run, () => true),
     segments: segmentShares(run),
     curves: curves(run),
+    armCurves:
+      run.armIds.length > ARMS_SHOWN_MAX
+        ? null
+        : { dealt: movingShares(run, run.dealt), best: movingShares(run, run.best) },
     counts: run.counts,
   };
 }
@@ -104,6 +119,24 @@ function curves(run: Run): Curves {
     at += 1;
   }
   return made;
+}
+
+/** @param arms by slot of each step. */
+function movingShares({ armIds, slots, expected }: Run, arms: Int32Array): Float64Array[] {
+  const points = checkpoints(expected.length);
+  const shares = armIds.map(() => new Float64Array(points.length));
+  const counts = armIds.map(() => 0);
+  let cell = 0;
+  for (const [at, point] of points.entries()) {
+    for (; cell < point * slots; cell++) {
+      counts[arms[cell]!]! += 1;
+      const left = cell - MOVING_STEPS * slots;
+      if (left >= 0) counts[arms[left]!]! -= 1;
+    }
+    const width = Math.min(point, MOVING_STEPS) * slots;
+    for (const [arm, count] of counts.entries()) shares[arm]![at] = count / width;
+  }
+  return shares;
 }
 
 /** @returns 1 or 0. Arms that tie are equally best. */

@@ -2,10 +2,7 @@
 import { type Cell, renderTable } from '../platform/table.ts';
 import type { Band } from './band.ts';
 import type { Comparison, PolicyResult } from './comparison.ts';
-import type { ArmShares } from './summary.ts';
-
-/** More arms than this do not fit a line. */
-const ARMS_SHOWN_MAX = 10;
+import { ARMS_SHOWN_MAX, type ArmShares } from './summary.ts';
 
 /** @returns a heading, the figures of each policy, and who was dealt what; without a last newline. */
 export function comparisonText(comparison: Comparison): string {

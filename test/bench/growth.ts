@@ -20,6 +20,7 @@ const PUBLISHED: Setting = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 const BALANCED: Setting = {
   ...PUBLISHED,

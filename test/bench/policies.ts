@@ -116,6 +116,7 @@ function decisionBar(): Bar {
     clockMs: 0,
     offsets: [],
     arms: input.armIds.map((armId) => ({ armId, pulls: 0, n: 0, sumR: 0, sumRR: 0 })),
+    holdout: null,
     policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare(input, parameters) }],
   });
   const stamp = { decisionId: 'd' as DecisionId, decidedAtMs: 0 };
@@ -142,6 +143,7 @@ function sumsBar(): Bar {
     decisionId: `d${i}` as DecisionId,
     experimentId: 'coupon' as ExperimentId,
     slots: [{ armId: 'A' as ArmId, propensity: 0.25 }],
+    heldOut: false,
     features: Array.from({ length: DIMENSION }, () => Math.round((random.next() - 0.5) * 2 ** 20)),
     decidedAtMs: 0,
     clockMs: 0,
@@ -155,7 +157,7 @@ function sumsBar(): Bar {
     [
       () => {
         const decision = decisions[next++ % CONTEXTS]!;
-        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, before: null, after });
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, counted: null, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),

@@ -71,6 +71,7 @@ describe("the growth team's endpoints, asked with curl", () => {
       best_arm: arm,
       arm_counts: learned(1, 0),
       arm_values: learned(1, null),
+      holdout: null,
     };
     const asked = `/stats?exp_id=${EXPERIMENT}&algorithm=beta-ts`;
     await expect.poll(() => curl(port, asked), WAIT).toEqual({ status: 200, body: stats });

@@ -52,6 +52,7 @@ describe('the decider over HTTP', () => {
       arm_counts: counts,
       // Scaled to [0, 1] it is ¾ of the range 0 to 4; told in raw units.
       arm_values: counts.map((count) => (count === 1 ? 3 : null)),
+      holdout: null,
     });
     const [logged] = await stopped(world, running);
     expect(logged).toMatchObject({ decisionId: decision_id, unitId: 'u1', reason: 'bandit', decidedAtMs: T0 });
@@ -200,7 +201,7 @@ describe('the decider over HTTP', () => {
     expect((await get(http, '/health')).body).toEqual({ status: 'ok', timestamp: new Date(T0).toISOString() });
     expect(await get(http, '/ready')).toMatchObject({
       status: 200,
-      body: { ready: true, origin: 'log', experiments: 2 },
+      body: { ready: true, origin: 'log', experiments: 3 },
     });
     const { body } = await get(http, '/metrics');
     expect(body).toMatch(
@@ -219,7 +220,7 @@ describe('the decider over HTTP', () => {
   it('gives the statistics of all experiments without exp_id', async () => {
     const { http } = await setUp();
     const { body } = await get(http, '/stats');
-    expect(body.experiments.map((each: { exp_id: string }) => each.exp_id).sort()).toEqual(['aged', 'coupon']);
+    expect(body.experiments.map((each: { exp_id: string }) => each.exp_id).sort()).toEqual(['aged', 'coupon', 'slots']);
     expect(await get(http, '/stats?exp_id=none')).toMatchObject({ status: 404 });
     expect(await get(http, '/stats?exp_id=coupon&algorithm=x')).toMatchObject({ status: 400 });
   });

@@ -97,6 +97,7 @@ test('what Python is told over gRPC is what stands on the log', async () => {
     reason: 'bandit',
     policy: 'beta-ts',
     snapshotVersion: Number(snapshotVersion),
+    pendingExposures: 0,
     features: [],
     decidedAtMs: Number(decidedAtMs),
   });

@@ -56,6 +56,7 @@ test('simulate prints a table, writes figures and a report, and its threads comp
         delay: 'exponential:50',
         neverShare: 0.05,
         snapshotEvery: 20,
+        pendingExposure: true,
       });
       return run.expected.reduce((sum, reward) => sum + reward, 0) / 600;
     });

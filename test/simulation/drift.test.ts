@@ -17,6 +17,7 @@ const SETTING = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 25,
+  pendingExposure: true,
 };
 
 let summaries: readonly RunSummary[];

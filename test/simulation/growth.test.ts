@@ -18,6 +18,7 @@ const SETTING = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 10,
+  pendingExposure: true,
 };
 
 let comparison: Comparison;

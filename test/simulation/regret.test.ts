@@ -17,6 +17,7 @@ const SETTING = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 10,
+  pendingExposure: true,
 };
 
 let summaries: readonly RunSummary[];

@@ -35,6 +35,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     version: 1,
     state: 'active',
     arms: ['A', 'B'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
+    layout: null,
     policies: [
       {
         kind: 'beta-ts',
@@ -60,6 +61,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0],
     ...overrides,
   };
@@ -85,6 +87,7 @@ export function decision(
     reason: 'bandit',
     policy: 'beta-ts',
     snapshotVersion: 0,
+    pendingExposures: 0,
     features: [],
     decidedAtMs: atMs,
     ...rest,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
 import { Unavailable } from '../../services/core/errors.ts';
-import type { Decision, ExperimentId, Reward } from '../../services/core/events.ts';
+import type { ArmId, Decision, ExperimentId, Reward } from '../../services/core/events.ts';
 import {
   DEFAULT_SETTINGS,
   type DeciderParts,
@@ -173,7 +173,15 @@ export class GrpcCaller {
 /** What a test has to stop in the end, the last first. */
 export type Stops = (() => Promise<void> | void)[];
 
-/** A world with two experiments, snapshots of their priors, and a decider that has read them. */
+/** Three arms in two slots, of which a fifth of the units is kept out. */
+export const SLOTS = experiment({
+  id: 'slots' as ExperimentId,
+  arms: ['A', 'B', 'C'].map((id) => ({ id: id as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() })),
+  slots: 2,
+  holdout: { share: 0.2, armId: 'B' as ArmId },
+});
+
+/** A world with three experiments, snapshots of their priors, and a decider that has read them. */
 export async function setUpDecider(
   stops: Stops,
   overrides: DeciderOverrides = {},
@@ -181,6 +189,7 @@ export async function setUpDecider(
   const world = await World.create();
   await world.define(
     experiment(),
+    SLOTS,
     experiment({
       id: 'aged' as ExperimentId,
       context: [{ kind: 'number', name: 'age', mean: 0, scale: 1 }],

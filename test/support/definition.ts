@@ -2,12 +2,15 @@
  * What the sums must be, by definition: every reward of a unit held against every slot of every decision of it, and the
  * sums added up from nothing. Slow, and written apart from core/join on purpose.
  */
+import type { Context, ContextValue } from '../../services/core/context.ts';
+import { encodeContext, hashBucket } from '../../services/core/deciding/encode-context.ts';
 import type { Slot } from '../../services/core/events.ts';
-import type { Experiment } from '../../services/core/experiment.ts';
+import type { Experiment, Feature } from '../../services/core/experiment.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
 import type { Outcome } from '../../services/core/join/worth.ts';
 import type { Rules } from '../../services/core/learning/partition.ts';
-import { PartitionSums } from '../../services/core/learning/sums.ts';
+import { type CountedPattern, PartitionSums } from '../../services/core/learning/sums.ts';
+import { FEATURE_UNITS } from '../../services/core/quantize.ts';
 
 /** @param groups from which nothing was ever dropped. */
 export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits }: Rules): PartitionSums {
@@ -20,11 +23,46 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
       const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
       for (const slot of decision.slots) {
         const after = outcomeOf({ decision, slot, own }, experiment, limits);
-        sums.apply({ decision, slot, cohort, before: null, after });
+        sums.apply({ decision, slot, cohort, counted: countedPattern(decision, experiment), before: null, after });
       }
     }
   }
   return sums;
+}
+
+/** The place, among all contexts that there are, of the one that encodes as the decision's features. */
+function countedPattern(decision: DecisionEntry, { layout, context }: Experiment): CountedPattern | null {
+  if (layout === null) return null;
+  const encoded = allContexts(context).map((values) => encodeContext(context, values).features);
+  const is = (x: Float64Array) => decision.features.every((units, i) => units === x[i]! * FEATURE_UNITS);
+  return { pattern: encoded.findIndex(is), patterns: encoded.length };
+}
+
+/** One of each kind: an undeclared category first, then the declared ones; false before true. */
+export function allContexts(context: readonly Feature[]): Context[] {
+  return context.reduce<Context[]>(
+    (all, feature) =>
+      all.flatMap((values) => valuesOf(feature).map((value) => new Map([...values, [feature.name, value]]))),
+    [new Map()],
+  );
+}
+
+function valuesOf(feature: Feature): ContextValue[] {
+  switch (feature.kind) {
+    case 'boolean':
+      return [false, true];
+    case 'category':
+      return ['no declared value', ...feature.values];
+    case 'cross':
+      return ['not read'];
+    case 'hash':
+      return Array.from({ length: feature.buckets }, (_, bucket) => {
+        const texts = Array.from({ length: 1_000 }, (_text, text) => String(text));
+        return texts.find((text) => hashBucket(feature, text) === bucket)!;
+      });
+    case 'number':
+      throw new Error(`${feature.name} has no countable values`);
+  }
 }
 
 /** Whose a reward is in one experiment. */

@@ -21,6 +21,8 @@ const CORE_ROOT = [
   'core/experiment.ts',
   'core/experiment-change.ts',
   'core/context.ts',
+  'core/layout.ts',
+  'core/patterns.ts',
   'core/quantize.ts',
   'core/random.ts',
 ];

@@ -22,6 +22,7 @@ export function snapshotOf(experiment: Experiment, { version }: { readonly versi
     clockMs: built.clockMs,
     offsets: [],
     arms: built.arms,
+    holdout: built.holdout,
     policies: built.policies,
   };
 }

@@ -20,6 +20,7 @@ import { embeddedSchemaSource } from '../../services/platform/embedded/schema-so
 import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { AppendRecord, Log, TopicSpec } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
+import { readWholes } from '../../services/platform/log/read-wholes.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import type { Store } from '../../services/platform/store/port.ts';
 import { type Replayed, replay, type Snapshots } from '../../services/replay/replay.ts';
@@ -36,6 +37,8 @@ export const SETTINGS: LearnerSettings = {
   sessionTimeoutMs: 10_000,
   commitIntervalMs: 5,
   publishIntervalMs: 5,
+  publishEventsMin: 0,
+  publishWaitMsMax: 10_000,
   rollUpAgeMs: 90 * 86_400_000,
   pollRecordsMax: 50,
   reopenDelayMs: 1,
@@ -141,7 +144,7 @@ export class World {
 
   async progress(): Promise<Map<number, { offsets: PerStream; counts: Counts }>> {
     const progress = new Map<number, { offsets: PerStream; counts: Counts }>();
-    for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.tallies))) {
+    for await (const { records } of readWholes(this.log, await startOf(this.log, this.topics.tallies))) {
       for (const { value } of records) {
         if (value === null) continue;
         const tally = this.codecs.tally.decode(value);
@@ -160,7 +163,7 @@ export class World {
   /** @returns every snapshot published of an experiment, in order. */
   async snapshots(experimentId: ExperimentId): Promise<ParametersSnapshot[]> {
     const snapshots: ParametersSnapshot[] = [];
-    for await (const { records } of readToEnd(this.log, await startOf(this.log, this.topics.snapshots))) {
+    for await (const { records } of readWholes(this.log, await startOf(this.log, this.topics.snapshots))) {
       for (const { key, value } of records)
         if (key === experimentId) snapshots.push(this.codecs.snapshot.decode(value!));
     }
@@ -260,7 +263,7 @@ function failingObserver(): LearnerObserver {
       fenced: ignore,
       failed,
     },
-    publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
+    publish: { published: ignore, refused: (_id, error) => fail(error), repaired: ignore, unavailable: fail },
     definitionRefused: fail,
     unavailable: fail,
     failed,

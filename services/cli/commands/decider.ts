@@ -38,6 +38,8 @@ const decided = z.looseObject({
   debug: z.looseObject({ scores: perArm, counts: perArm, values: perArm }).partial().optional(),
 });
 
+const group = z.object({ pulls: z.number(), counted: z.number(), value: z.number().nullable() });
+
 const statistics = z.looseObject({
   exp_id: z.string(),
   algorithm: z.string(),
@@ -45,6 +47,7 @@ const statistics = z.looseObject({
   best_arm: z.number().nullable(),
   arm_counts: perArm,
   arm_values: perArm,
+  holdout: z.object({ held_out: group, others: group }).nullable(),
 });
 
 /** @throws Invalid when it refuses; Unavailable when it does not answer. */
@@ -105,9 +108,24 @@ export async function stats(
     ]);
     return { data, text: renderTable(['experiment', 'algorithm', 'pulls', 'best arm'], rows) };
   }
-  const { exp_id, algorithm: used, total_pulls, best_arm, arm_counts, arm_values } = read(statistics, data, 'stats');
+  const answer = read(statistics, data, 'stats');
+  const { exp_id, algorithm: used, total_pulls, best_arm, arm_counts, arm_values, holdout } = answer;
   const title = `${exp_id} by ${used}: ${total_pulls} pulls, best arm ${best_arm ?? 'none yet'}`;
-  return { data, text: `${title}\n${armsTable({ pulls: arm_counts, value: arm_values })}` };
+  const tables = [
+    armsTable({ pulls: arm_counts, value: arm_values }),
+    ...(holdout === null ? [] : [holdoutTable(holdout)]),
+  ];
+  return { data, text: [title, ...tables].join('\n') };
+}
+
+function holdoutTable({ held_out, others }: NonNullable<z.output<typeof statistics>['holdout']>): string {
+  const row = (name: string, { pulls, counted, value }: z.output<typeof group>): Cell[] => [
+    name,
+    pulls,
+    counted,
+    shown(value),
+  ];
+  return renderTable(['units', 'pulls', 'counted', 'value'], [row('held out', held_out), row('all others', others)]);
 }
 
 /**

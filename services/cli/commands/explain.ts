@@ -75,7 +75,12 @@ function explainedData({ found, definition, definitionExact, snapshot, explanati
   return {
     ...found,
     definition: { version: definition.version, exact: definitionExact, floor: definition.floor },
-    snapshot: snapshot && { version: snapshot.version, digest: snapshot.digest, clockMs: snapshot.clockMs },
+    snapshot: snapshot && {
+      version: snapshot.version,
+      digest: snapshot.digest,
+      clockMs: snapshot.clockMs,
+      holdout: snapshot.holdout,
+    },
     context: namedContext(definition.context, decision.features),
     draws: drawsOf(decision),
     slots:
@@ -113,6 +118,7 @@ function factRows({ found, definition, definitionExact, snapshot }: Explained): 
     ['reason', decision.reason],
     ['policy', decision.policy],
     ['snapshot', snapshotText(decision, snapshot)],
+    ...(decision.pendingExposures === 0 ? [] : [['counted in', `${decision.pendingExposures} arms dealt since`]]),
     ...decision.slots.flatMap(({ armId, propensity }, at): Cell[][] => [
       ...(draws === null ? [] : [['draw', String(draws[at])]]),
       ['dealt', `${armId} with propensity ${propensity}`],
@@ -150,9 +156,15 @@ function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatis
   return renderTable(['arm', 'pulls', 'counted', 'mean (0 to 1)', 'score', 'probability', 'cumulative', ''], rows);
 }
 
+const PENDING_TEXT =
+  'Its decider had counted in what it had dealt since the snapshot, which no log keeps, so it cannot be made again; the ' +
+  'draw still can.';
+
 function verdict({ found, definitionExact, snapshot, agrees }: Explained): string {
-  const { reason, snapshotVersion } = found.decision;
+  const { reason, snapshotVersion, pendingExposures } = found.decision;
+  if (reason === 'holdout') return 'It was not drawn: the unit belongs to the holdout, which always gets its arm.';
   if (reason !== 'bandit') return `It was not drawn: the reason is ${reason}.`;
+  if (pendingExposures > 0) return PENDING_TEXT;
   if (agrees === true) return 'Made again, arms and propensities are the logged ones to the bit.';
   if (snapshot === null) return `Snapshot ${snapshotVersion} is gone, so it cannot be made again; the draw still can.`;
   const version = definitionExact ? '' : 'the definition is another version; ';

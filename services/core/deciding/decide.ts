@@ -78,6 +78,7 @@ export function decide(served: ServedExperiment, request: DecideRequest, stamp: 
     reason,
     policy: kind,
     snapshotVersion: snapshot?.version ?? 0,
+    pendingExposures: reason === 'bandit' ? (served.policies.get(kind)?.exposures?.count ?? 0) : 0,
     features: Array.from(features),
     decidedAtMs: stamp.decidedAtMs,
   };

@@ -51,7 +51,8 @@ export function explain(
  * The same for a decision that was logged, from the features that it carries.
  * @param served the definition and the snapshot of the versions that it names.
  * @param eligibleArmIds as the request had them, which the log does not keep; `null` for all active arms.
- * @returns `null` when those could not have drawn it: it was not a draw, or they are other versions.
+ * @returns `null` when those could not have drawn it: it was not a draw, they are other versions, or the decider had
+ *   exposures of its own counted in, which no log keeps.
  * @throws Invalid `arm-unknown`, `arm-retired`, `arms-none`.
  */
 export function explainLogged(
@@ -59,8 +60,8 @@ export function explainLogged(
   logged: Decision,
   eligibleArmIds: readonly string[] | null,
 ): Explanation | null {
-  const { policy: kind, unitId, reason } = logged;
-  if (reason !== 'bandit') return null;
+  const { policy: kind, unitId, reason, pendingExposures } = logged;
+  if (reason !== 'bandit' || pendingExposures > 0) return null;
   const features = Float64Array.from(logged.features);
   const allowed = eligibleArms(served.experiment, eligibleArmIds);
   const drawn = drawSlots(served, { kind, unitId, features, allowed, slots: logged.slots.length });

@@ -5,9 +5,8 @@
 import type { ArmId, ExperimentId, PerStream } from '../events.ts';
 import type { PolicyState } from '../policies/policy.ts';
 
-/** What the sums say of one arm, in natural units: rewards in [0, 1]. */
-export interface ArmStatistics {
-  readonly armId: ArmId;
+/** What the sums say of one arm or of the holdout, in natural units: rewards in [0, 1]. */
+export interface Statistics {
   /** Slots dealt, whether or not they count yet. */
   readonly pulls: number;
   /** Decisions whose reward counts. */
@@ -16,6 +15,10 @@ export interface ArmStatistics {
   readonly sumR: number;
   /** Σ r² over them. */
   readonly sumRR: number;
+}
+
+export interface ArmStatistics extends Statistics {
+  readonly armId: ArmId;
 }
 
 export interface PreparedPolicy {
@@ -39,6 +42,8 @@ export interface ParametersSnapshot {
   readonly offsets: readonly ({ readonly partition: number } & PerStream)[];
   /** In definition order, retired ones included; blocks of every policy's state are indexed alike. */
   readonly arms: readonly ArmStatistics[];
+  /** Of the units that were held out, which the arms' statistics leave out; `null` while there are none. */
+  readonly holdout: Statistics | null;
   /** In definition order; the first is the default. */
   readonly policies: readonly PreparedPolicy[];
 }

@@ -22,6 +22,8 @@ export interface DecisionEntry {
   readonly experimentId: ExperimentId;
   /** At least one, each with an arm of its own. */
   readonly slots: readonly Slot[];
+  /** Dealt to a unit of the holdout: counts for the holdout instead of for its arms. */
+  readonly heldOut: boolean;
   /** Whole feature units (quantize.ts), length d. */
   readonly features: readonly number[];
   readonly decidedAtMs: number;

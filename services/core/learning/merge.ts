@@ -4,12 +4,19 @@
  */
 import type { ArmId } from '../events.ts';
 import { ExactVector } from '../sums/exact.ts';
+import { N, PULLS } from '../sums/layout.ts';
 import { type CohortSums, getOrInsert } from './sums.ts';
 
 export class MergedSums {
   /** By cohort; integers, so the order in which partitions arrive leaves no trace. */
   private readonly merged = new Map<number, CohortSums>();
   private readonly contributed = new Map<number, Map<number, CohortSums>>();
+  private events = 0;
+
+  /** Decisions dealt, and once more each whose reward counts. */
+  get eventCount(): number {
+    return this.events;
+  }
 
   /** @param sums kept as it is: do not change it afterwards. */
   replace(partition: number, cohort: number, sums: CohortSums): void {
@@ -18,6 +25,7 @@ export class MergedSums {
     for (const [armId, vector] of sums) {
       getOrInsert(arms, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
     }
+    this.events += eventsOf(sums);
     getOrInsert(this.contributed, partition, () => new Map()).set(cohort, sums);
   }
 
@@ -57,7 +65,14 @@ export class MergedSums {
     this.contributed.get(partition)!.delete(cohort);
     const arms = this.merged.get(cohort)!;
     for (const [armId, vector] of sums) arms.get(armId)!.addVector(vector, -1);
+    this.events -= eventsOf(sums);
     // Sums of nothing are no cohort: the newest one must not depend on what stood where before.
     if ([...this.contributed.values()].every((cohorts) => !cohorts.has(cohort))) this.merged.delete(cohort);
   }
+}
+
+function eventsOf(sums: CohortSums): number {
+  let events = 0;
+  for (const vector of sums.values()) for (const cell of [PULLS, N]) events += vector.number(cell);
+  return events;
 }

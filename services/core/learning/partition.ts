@@ -3,6 +3,7 @@
  * Live, restart, rebuild and replay run the same two. Owns offsets, log clocks, books and sums; the groups it works on
  * are lent to it by whoever keeps them.
  */
+import { assert } from '../errors.ts';
 import { type ArmId, AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import { contextDimension } from '../experiment.ts';
@@ -28,10 +29,11 @@ import {
   rewardDueMs,
 } from '../join/group.ts';
 import { outcomesOf } from '../join/worth.ts';
-import { quantizeFeature } from '../quantize.ts';
+import { patternCount, patternOf } from '../patterns.ts';
+import { FEATURE_UNITS, quantizeFeature } from '../quantize.ts';
 import { addCounts, type Counts, zeroCounts } from './counts.ts';
 import { refuseToLearn } from './refusals.ts';
-import { PartitionSums, type SumDelta } from './sums.ts';
+import { type CountedPattern, PartitionSums, type SumDelta } from './sums.ts';
 
 /** What the pure functions may know besides the group. */
 export interface Rules {
@@ -155,12 +157,13 @@ function difference(
     const are = outcomesOf(decision, has, experiment, limits);
     counts.decisionsJoined += Number(has.length > 0) - Number(had.length > 0);
     counts.decisionsPending += Number(has.length === 0) - Number(!isNew && had.length === 0);
+    const counted = countedPattern(decision, experiment);
     are.forEach((is, at) => {
       const was = were?.[at] ?? null;
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
       if (was !== null && was.rewardUnits === is.rewardUnits) return;
       const slot = decision.slots[at]!;
-      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), before: was, after: is });
+      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), counted, before: was, after: is });
     });
   }
   for (const at of touched.rewards) {
@@ -186,6 +189,14 @@ function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment, { earlyGrac
   return Math.floor(Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs) / cohortMs);
 }
 
+/** @returns `null` in experiments that keep other sums than counts by pattern. */
+function countedPattern({ features }: DecisionEntry, { id, layout, context }: Experiment): CountedPattern | null {
+  if (layout === null) return null;
+  const pattern = patternOf(context, features, FEATURE_UNITS);
+  assert(pattern !== null, `a decision of ${id} whose features are no pattern was let in`);
+  return { pattern, patterns: patternCount(context) };
+}
+
 function decisionEntry(decision: Decision, clockMs: number, experiments: Experiments): Omit<DecisionEntry, 'seq'> {
   const experiment = experiments.get(decision.experimentId);
   if (experiment === undefined) {
@@ -200,11 +211,19 @@ function decisionEntry(decision: Decision, clockMs: number, experiments: Experim
       `decision ${decision.decisionId}: ${decision.features.length} features, experiment ${experiment.id} declares ${dimension}`,
     );
   }
+  const features = decision.features.map(quantizeFeature);
+  if (experiment.layout !== null && patternOf(experiment.context, features, FEATURE_UNITS) === null) {
+    refuseToLearn(
+      'feature-pattern',
+      `decision ${decision.decisionId}: no context of experiment ${experiment.id} encodes as ${decision.features.join(' ')}`,
+    );
+  }
   return {
     decisionId: decision.decisionId,
     experimentId: decision.experimentId,
     slots: decision.slots,
-    features: decision.features.map(quantizeFeature),
+    heldOut: decision.reason === 'holdout',
+    features,
     decidedAtMs: decision.decidedAtMs,
     clockMs,
   };

@@ -10,6 +10,8 @@ export const LEARNING_REFUSALS = {
   'unknown-arm': 'The experiment has no such arm at the version that the decision names.',
   'repeated-arm': 'The decision deals one arm twice.',
   'feature-dimension': "The number of features is not that of the experiment's context.",
+  'feature-pattern':
+    'The experiment counts by pattern of the context, and the features are none that a context encodes as.',
 } as const;
 
 /** @throws Invalid, always. */

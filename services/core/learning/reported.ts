@@ -56,10 +56,12 @@ export class ReportedSums {
     return new Map([...this.partitions].map(([partition, { cut }]) => [partition, cut]));
   }
 
-  /** @returns the tally that stands where this one would, or covers it. */
-  standingFor({ partition, cohort, rolledUp }: CohortTally): CohortTally | undefined {
-    const known = this.partitions.get(partition);
-    return rolledUp ? known?.rolledUp : known?.tallies.get(cohort);
+  /** @returns every tally that stands; the others are covered or not known. */
+  *standing(): Generator<CohortTally> {
+    for (const { tallies, rolledUp } of this.partitions.values()) {
+      yield* tallies.values();
+      if (rolledUp !== undefined) yield rolledUp;
+    }
   }
 }
 

@@ -2,9 +2,10 @@
  * From merged sums to the parameters that deciders serve from. A pure function of the definition and the sums:
  * the same logs give the same bits, whoever builds the snapshot and whenever.
  */
-import type { ArmStatistics, PreparedPolicy } from '../deciding/snapshot.ts';
+import type { ArmStatistics, PreparedPolicy, Statistics } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
 import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
+import { patternCount } from '../patterns.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
@@ -13,6 +14,7 @@ import {
   gramStart,
   N,
   PULLS,
+  patternLayout,
   SUM_R,
   SUM_R_OVER_P,
   SUM_RR,
@@ -20,12 +22,16 @@ import {
   sumsLayout,
   VECTOR_START,
 } from '../sums/layout.ts';
+import { layoutSums } from './layout-sums.ts';
 import type { MergedSums } from './merge.ts';
+import { HOLDOUT } from './sums.ts';
 
 export interface BuiltParameters {
   /** Event time up to which the sums reach: the end of the newest cohort; 0 when there is none. */
   readonly clockMs: number;
   readonly arms: readonly ArmStatistics[];
+  /** `null` while there is none. */
+  readonly holdout: Statistics | null;
   readonly policies: readonly PreparedPolicy[];
   /** The exact sums behind them, by arm, for the digest. */
   readonly sums: ReadonlyMap<ArmId, ExactVector>;
@@ -33,25 +39,23 @@ export interface BuiltParameters {
 
 /** @throws Corrupt when the sums cannot be what the learner keeps; keep serving the last good snapshot then. */
 export function buildParameters(experiment: Experiment, merged: MergedSums): BuiltParameters {
-  const layout = sumsLayout(contextDimension(experiment.context));
+  const layout = keptLayout(experiment);
   const sums = merged.total();
   const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
+  const { forgetting } = experiment;
+  const weighed = forgetting === null ? counted : weighedSums(experiment, forgetting, merged, layout);
   const input: PolicyInput = {
-    layout,
     armIds: experiment.arms.map((arm) => arm.id),
     attributes: experiment.arms.map((arm) => arm.attributes),
-    sums: experiment.forgetting === null ? counted : weighedSums(experiment, experiment.forgetting, merged, layout),
+    ...(experiment.layout === null
+      ? { layout, sums: weighed }
+      : layoutSums(weighed, experiment.layout, experiment.context)),
   };
   const newest = merged.newestCohort();
   return {
     clockMs: newest === null ? 0 : (newest + 1) * experiment.cohortMs,
-    arms: counted.map((cells, index) => ({
-      armId: input.armIds[index]!,
-      pulls: cells[PULLS]!,
-      n: cells[N]!,
-      sumR: cells[SUM_R]!,
-      sumRR: cells[SUM_RR]!,
-    })),
+    arms: counted.map((cells, index) => ({ armId: input.armIds[index]!, ...statisticsOf(cells) })),
+    holdout: sums.has(HOLDOUT) ? statisticsOf(naturalSums(sums.get(HOLDOUT), layout)) : null,
     policies: experiment.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,
@@ -59,6 +63,14 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
     })),
     sums,
   };
+}
+
+function statisticsOf(cells: Float64Array): Statistics {
+  return { pulls: cells[PULLS]!, n: cells[N]!, sumR: cells[SUM_R]!, sumRR: cells[SUM_RR]! };
+}
+
+function keptLayout({ layout, context }: Experiment): SumsLayout {
+  return layout === null ? sumsLayout(contextDimension(context)) : patternLayout(patternCount(context));
 }
 
 /** @returns by arm, Σ weight · sums over the cohorts, the oldest first: always the same order, so the same bits. */
@@ -100,6 +112,10 @@ function naturalSums(sums: ExactVector | undefined, layout: SumsLayout): Float64
   scale(SUM_R, SUM_R + 1, REWARD_UNITS);
   scale(SUM_RR, SUM_RR + 1, REWARD_UNITS ** 2);
   scale(SUM_R_OVER_P, SUM_R_OVER_P + 1, REWARD_UNITS);
+  if (layout.patterns > 0) {
+    scale(VECTOR_START + layout.patterns, layout.size, REWARD_UNITS);
+    return cells;
+  }
   scale(VECTOR_START, gramStart(layout), REWARD_UNITS * FEATURE_UNITS);
   scale(gramStart(layout), layout.size, FEATURE_UNITS ** 2);
   return cells;

@@ -7,16 +7,28 @@ import type { DecisionEntry } from '../join/group.ts';
 import type { Outcome } from '../join/worth.ts';
 import { ADDEND_MAX } from '../quantize.ts';
 import { ExactVector } from '../sums/exact.ts';
-import { N, PULLS, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
+import { N, PULLS, patternLayout, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
 
-/** Sums of one (experiment, cohort): by arm, all of one layout. */
+/** Sums of one (experiment, cohort): by arm, all of one layout; HOLDOUT among the arms. */
 export type CohortSums = Map<ArmId, ExactVector>;
+
+/** Where the slots of the holdout add up, so that no policy learns from them. No arm can have this id. */
+export const HOLDOUT = '' as ArmId;
+
+/** Where a decision is counted by the pattern of its context. */
+export interface CountedPattern {
+  readonly pattern: number;
+  /** How many patterns the context has. */
+  readonly patterns: number;
+}
 
 /** One slot's move from one outcome to another; `null` before its decision was known. */
 export interface SumDelta {
   readonly decision: DecisionEntry;
   readonly slot: Slot;
   readonly cohort: number;
+  /** `null` where Σ r·x and Σ x·xᵀ are kept. */
+  readonly counted: CountedPattern | null;
   readonly before: Outcome | null;
   readonly after: Outcome;
 }
@@ -49,11 +61,16 @@ export class PartitionSums {
   private changed = new Map<ExperimentId, Set<number>>();
 
   apply(delta: SumDelta): void {
-    const { experimentId, features } = delta.decision;
+    const { counted, decision, slot } = delta;
+    const { experimentId, features, heldOut } = decision;
+    const armId = heldOut ? HOLDOUT : slot.armId;
     const cohort = this.standsUnder(experimentId, delta.cohort);
     const arms = getOrInsert(this.cohorts(experimentId), cohort, () => new Map());
-    const sums = getOrInsert(arms, delta.slot.armId, () => new ExactVector(sumsLayout(features.length).size));
-    addDelta(sums, delta);
+    const { size } = counted === null ? sumsLayout(features.length) : patternLayout(counted.patterns);
+    addDelta(
+      getOrInsert(arms, armId, () => new ExactVector(size)),
+      delta,
+    );
     this.touch(experimentId, cohort);
   }
 
@@ -129,24 +146,34 @@ export class PartitionSums {
   }
 }
 
-function addDelta(sums: ExactVector, { decision, slot, before, after }: SumDelta): void {
+function addDelta(sums: ExactVector, { decision, slot, counted, before, after }: SumDelta): void {
   const cells = sums.beginRound();
   const u = before?.rewardUnits ?? null;
   const v = after.rewardUnits;
-  const counted = Number(v !== null) - Number(u !== null);
+  const more = Number(v !== null) - Number(u !== null);
   const { features } = decision;
   const { propensity } = slot;
   cells[PULLS]! += before === null ? 1 : 0;
-  cells[N]! += counted;
+  cells[N]! += more;
   cells[SUM_R]! += (v ?? 0) - (u ?? 0);
   cells[SUM_RR]! += (v ?? 0) ** 2 - (u ?? 0) ** 2;
   cells[SUM_R_OVER_P]! += overPropensity(v ?? 0, propensity) - overPropensity(u ?? 0, propensity);
   const change = (v ?? 0) - (u ?? 0);
+  if (counted === null) {
+    addMoments(cells, features, more, change);
+  } else {
+    cells[VECTOR_START + counted.pattern]! += more;
+    cells[VECTOR_START + counted.patterns + counted.pattern]! += change;
+  }
+}
+
+/** Σ r·x and Σ x·xᵀ. @param more 1 when the decision counts now and did not, −1 when it is the other way round. */
+function addMoments(cells: Float64Array, features: readonly number[], more: number, change: number): void {
   let cell = VECTOR_START;
   for (const x of features) cells[cell++]! += change * x;
-  if (counted === 0) return;
+  if (more === 0) return;
   for (let i = 0; i < features.length; i++) {
-    const xi = counted * features[i]!;
+    const xi = more * features[i]!;
     for (let j = 0; j <= i; j++) cells[cell++]! += xi * features[j]!;
   }
 }

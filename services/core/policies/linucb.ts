@@ -4,7 +4,7 @@
  * one α suits rewards of any scale and offset.
  */
 import { shareAmongBest } from './best.ts';
-import type { ParameterSpec, Policy, PolicyState, ServingPolicy } from './policy.ts';
+import { countedExposures, type ParameterSpec, type Policy, type PolicyState, type ServingPolicy } from './policy.ts';
 import { checkContext, prepareRidge, RidgeModels, requireArmsAndContext } from './ridge.ts';
 import { block, parameter } from './state.ts';
 
@@ -36,7 +36,7 @@ export const linUcb: Policy = {
 
 /** @param state blocks `theta`, `inverse` and `noise`, whatever sharing between arms went into them. */
 export function serveUpperBounds(state: PolicyState, parameters: ReadonlyMap<string, number>): ServingPolicy {
-  const models = new RidgeModels(state);
+  const models = RidgeModels.ofTheirOwn(state);
   const width = parameter(parameters, 'alpha') * block(state, 'noise')[0]!;
   function scores(context: Float64Array, eligible: readonly number[]): Float64Array {
     checkContext(context, models.dimension);
@@ -47,5 +47,9 @@ export function serveUpperBounds(state: PolicyState, parameters: ReadonlyMap<str
     }
     return bounds;
   }
-  return { probabilities: (context, eligible) => shareAmongBest(scores(context, eligible)), scores };
+  return {
+    probabilities: (context, eligible) => shareAmongBest(scores(context, eligible)),
+    scores,
+    exposures: countedExposures((context, arm) => models.expose(context, arm)),
+  };
 }

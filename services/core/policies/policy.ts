@@ -3,6 +3,7 @@
  * A policy never draws, never floors and never filters; deciding/ does, in that order: score → probabilities → sample.
  */
 import type { ArmId } from '../events.ts';
+import type { Feature, Layout } from '../experiment.ts';
 import type { SumsLayout } from '../sums/layout.ts';
 
 export interface ParameterSpec {
@@ -22,6 +23,19 @@ export interface PolicyInput {
   readonly attributes: readonly ReadonlyMap<string, number>[];
   /** One vector an arm (layout.size cells), in natural units: rewards in [0, 1], features as encoded. */
   readonly sums: readonly Float64Array[];
+  /** Absent where arms are named one by one. */
+  readonly layouts?: LayoutInput;
+}
+
+/** What is learned of the arms of a layout, beside the sums: how often each was dealt to, and what it earned of, whom. */
+export interface LayoutInput {
+  readonly layout: Layout;
+  /** What crosses with features of the context refer to. */
+  readonly context: readonly Feature[];
+  /** By pattern, what its contexts encode as: length d each. */
+  readonly patterns: readonly Float64Array[];
+  /** One table an arm: n by pattern, then Σr by pattern. */
+  readonly counts: readonly Float64Array[];
 }
 
 /** What a snapshot carries for one policy: named blocks of numbers, indexed by arm in definition order. */
@@ -34,6 +48,10 @@ export interface Policy {
   readonly contextual: boolean;
   /** Whether every feature must be 0 or 1, which leaves out numbers. */
   readonly indicatorsOnly?: true;
+  /** Whether it learns from counts by pattern of the context, which only experiments with a layout keep. */
+  readonly layoutsOnly?: true;
+  /** Whether its probabilities are estimated by repeated draws. They are what is drawn from and logged all the same. */
+  readonly approximate?: true;
   readonly parameters: readonly ParameterSpec[];
 
   /**
@@ -68,4 +86,33 @@ export interface ServingPolicy {
 
   /** The score behind each probability (mean, upper bound, …), for `explain` and debugging; same order as `eligible`. */
   scores(context: Float64Array, eligible: readonly number[]): Float64Array;
+
+  /** Of a policy that is deterministic between two snapshots; absent where draws spread decisions by themselves. */
+  readonly exposures?: Exposures;
+}
+
+/**
+ * Decisions dealt since the snapshot was built, counted into what is known of their arms: bounds narrow and means stay, as
+ * if each reward were going to be what is expected of it (GP-BUCB; Desautels, Krause & Burdick 2014, section 4). So an arm
+ * that everybody would be dealt loses its lead while it is dealt.
+ */
+export interface Exposures {
+  /** How many have been added. */
+  readonly count: number;
+  /** @param context encoded, of any array kind. @param arm index; the snapshot must have it. */
+  add(context: ArrayLike<number>, arm: number): void;
+}
+
+/** @param narrow takes one decision into account. */
+export function countedExposures(narrow: (context: ArrayLike<number>, arm: number) => void): Exposures {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(context, arm) {
+      count += 1;
+      narrow(context, arm);
+    },
+  };
 }

@@ -7,7 +7,7 @@
 import { Corrupt, Invalid } from '../errors.ts';
 import { gramStart, VECTOR_START } from '../sums/layout.ts';
 import { shareAmongBest } from './best.ts';
-import type { Policy, PolicyInput } from './policy.ts';
+import { countedExposures, type Policy, type PolicyInput } from './policy.ts';
 import { checkContext, requireArmsAndContext } from './ridge.ts';
 import { block, parameter } from './state.ts';
 
@@ -41,16 +41,22 @@ export const pucb: Policy = {
   },
 
   serve(state, parameters) {
-    const exposures = block(state, 'exposures');
     const dimension = block(state, 'dimension')[0]!;
-    const bounds = cellBounds(exposures, block(state, 'rewards'), dimension, parameters);
+    const cells = boundedCells(block(state, 'exposures'), block(state, 'rewards'), dimension, parameters);
+    const { bounds } = cells;
     function scores(context: Float64Array, eligible: readonly number[]): Float64Array {
       checkContext(context, dimension);
       const means = new Float64Array(eligible.length);
       for (let i = 0; i < means.length; i++) means[i] = meanOfActive(bounds, eligible[i]! * dimension, context);
       return means;
     }
-    return { probabilities: (context, eligible) => shareAmongBest(scores(context, eligible)), scores };
+    return {
+      probabilities: (context, eligible) => shareAmongBest(scores(context, eligible)),
+      scores,
+      exposures: countedExposures((context, arm) => {
+        for (let f = 0; f < dimension; f++) if (context[f] !== 0) cells.expose(arm * dimension + f);
+      }),
+    };
   },
 };
 
@@ -66,22 +72,37 @@ function meanOfActive(bounds: Float64Array, start: number, context: Float64Array
   return sum / active;
 }
 
-function cellBounds(
+interface BoundedCells {
+  readonly bounds: Float64Array;
+  /** Counts one more exposure into the width of a bound. */
+  expose(cell: number): void;
+}
+
+function boundedCells(
   exposures: Float64Array,
   rewards: Float64Array,
   dimension: number,
   parameters: ReadonlyMap<string, number>,
-): Float64Array {
+): BoundedCells {
   const alpha = parameter(parameters, 'alpha');
   const prior = parameter(parameters, 'prior');
   const totals = new Float64Array(dimension);
   exposures.forEach((n, cell) => {
     totals[cell % dimension]! += n;
   });
-  return exposures.map((n, cell) => {
-    const spread = Math.sqrt((2 * Math.log(Math.max(totals[cell % dimension]!, 1))) / (n + prior));
-    return rewards[cell]! / (n + prior) + alpha * spread;
-  });
+  const counts = exposures.slice();
+  function boundOf(cell: number): number {
+    const logarithm = Math.log(Math.max(totals[cell % dimension]!, 1));
+    return rewards[cell]! / (exposures[cell]! + prior) + alpha * Math.sqrt((2 * logarithm) / (counts[cell]! + prior));
+  }
+  const bounds = counts.map((_, cell) => boundOf(cell));
+  return {
+    bounds,
+    expose(cell) {
+      counts[cell]! += 1;
+      bounds[cell] = boundOf(cell);
+    },
+  };
 }
 
 /**

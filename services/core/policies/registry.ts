@@ -1,5 +1,6 @@
 /** Every policy there is, by kind, and the check of parameters that a definition gives. A new policy adds one line here. */
 import { Invalid } from '../errors.ts';
+import { bayesianLogistic } from './bayesian-logistic.ts';
 import { betaTs } from './beta-ts.ts';
 import { epsilonGreedy } from './epsilon-greedy.ts';
 import { epsilonGreedyAnnealed } from './epsilon-greedy-annealed.ts';
@@ -19,6 +20,7 @@ import { ucb1 } from './ucb1.ts';
 import { ucb1Tuned } from './ucb1-tuned.ts';
 
 const policies: readonly Policy[] = [
+  bayesianLogistic,
   betaTs,
   epsilonGreedy,
   epsilonGreedyAnnealed,

@@ -128,11 +128,19 @@ export class RidgeModels {
   readonly dimension: number;
   private readonly theta: Float64Array;
   private readonly inverse: Float64Array;
+  /** Scratch: Vx. */
+  private readonly product: Float64Array;
 
-  constructor(state: PolicyState) {
+  constructor(state: PolicyState, inverse: Float64Array = block(state, 'inverse')) {
     this.theta = block(state, 'theta');
-    this.inverse = block(state, 'inverse');
+    this.inverse = inverse;
     this.dimension = (2 * this.inverse.length) / this.theta.length - 1;
+    this.product = new Float64Array(this.dimension);
+  }
+
+  /** Models with a matrix of their own, for `expose` to change. */
+  static ofTheirOwn(state: PolicyState): RidgeModels {
+    return new RidgeModels(state, block(state, 'inverse').slice());
   }
 
   get armCount(): number {
@@ -169,5 +177,29 @@ export class RidgeModels {
       diagonal += inverse[row + i]! * x * x;
     }
     return Math.max(diagonal + 2 * below, 0);
+  }
+  /**
+   * Makes an arm's V what it is with one more decision in the sums: V − Vxxᵀ V/(1 + xᵀVx) (Sherman & Morrison 1950). Only
+   * ever takes away, and a new snapshot starts from a Cholesky factor again, so that rounding has no time to grow.
+   */
+  expose(context: ArrayLike<number>, arm: number): void {
+    const { inverse, dimension, product } = this;
+    const start = (arm * dimension * (dimension + 1)) / 2;
+    product.fill(0);
+    let cell = start;
+    for (let i = 0; i < dimension; i++) {
+      for (let j = 0; j < i; j++, cell++) {
+        product[i]! += inverse[cell]! * context[j]!;
+        product[j]! += inverse[cell]! * context[i]!;
+      }
+      product[i]! += inverse[cell++]! * context[i]!;
+    }
+    let width = 1;
+    for (let i = 0; i < dimension; i++) width += product[i]! * context[i]!;
+    cell = start;
+    for (let i = 0; i < dimension; i++) {
+      const share = product[i]! / width;
+      for (let j = 0; j <= i; j++) inverse[cell++]! -= share * product[j]!;
+    }
   }
 }

@@ -3,10 +3,13 @@ import { Bug } from '../errors.ts';
 import type { PosteriorFamily } from '../numerics/panel-walk.ts';
 import { SelectionGrid } from '../numerics/selection-grid.ts';
 import { selectionProbabilities } from '../numerics/selection-probabilities.ts';
+import { AnswerMemo } from './answer-memo.ts';
 import { pick, shareByWeight } from './best.ts';
 import { freshCopy } from './fresh-vector.ts';
 import type { ServingPolicy, UsualRequest } from './policy.ts';
-import { SubsetMemo } from './subset-memo.ts';
+
+/** Answers do not depend on it. */
+const NO_CONTEXT = new Float64Array();
 
 /** As many arms may a request lack of the usual ones before it is integrated anew: slots above it, and arms seen already. */
 const LEFT_OUT_MAX = 64;
@@ -28,12 +31,17 @@ export function thompsonServing(
   usual: UsualRequest | null,
 ): ServingPolicy {
   const known = new KnownSet(usual?.eligible ?? [...whole.keys()], posteriors);
-  const memo = new SubsetMemo(whole, (eligible) => known.among(eligible) ?? selected(posteriors(eligible)));
+  const memo = new AnswerMemo(
+    whole.length,
+    (_context, eligible) => known.among(eligible) ?? selected(posteriors(eligible)),
+  );
+  const find = (eligible: readonly number[]) =>
+    eligible.length === whole.length ? whole : memo.find(NO_CONTEXT, eligible);
   // Off the request path; and of several slots all but the first lack an arm.
-  if (usual !== null) memo.find(usual.eligible);
+  if (usual !== null) find(usual.eligible);
   if (usual !== null && usual.slots > 1) known.prepare();
   return {
-    probabilities: (_context, eligible) => freshCopy(memo.find(eligible)),
+    probabilities: (_context, eligible) => freshCopy(find(eligible)),
     scores: (_context, eligible) => pick(scores, eligible),
   };
 }

@@ -3,7 +3,7 @@
  * variance of the arm's rewards, and t and n are as in UCB1. Untried arms come first and share evenly.
  */
 import { pick, shareAmongBest } from './best.ts';
-import type { Policy } from './policy.ts';
+import { countedExposures, type Policy } from './policy.ts';
 import { block } from './state.ts';
 import { meanRewards, statistic } from './statistics.ts';
 
@@ -30,17 +30,23 @@ export const ucb1Tuned: Policy = {
   },
 
   serve(state) {
-    const n = block(state, 'n');
+    const n = block(state, 'n').slice();
+    const means = block(state, 'mean');
     const variances = block(state, 'variance');
     const total = n.reduce((sum, count) => sum + count, 0);
-    const bounds = block(state, 'mean').map((mean, arm) => {
+    const bounds = means.map((_, arm) => boundOf(arm));
+    function boundOf(arm: number): number {
       if (n[arm] === 0) return Number.POSITIVE_INFINITY;
       const ratio = Math.log(Math.max(total, 1)) / n[arm]!;
-      return mean + Math.sqrt(ratio * Math.min(VARIANCE_MAX, variances[arm]! + Math.sqrt(2 * ratio)));
-    });
+      return means[arm]! + Math.sqrt(ratio * Math.min(VARIANCE_MAX, variances[arm]! + Math.sqrt(2 * ratio)));
+    }
     return {
       probabilities: (_context, eligible) => shareAmongBest(pick(bounds, eligible)),
       scores: (_context, eligible) => pick(bounds, eligible),
+      exposures: countedExposures((_context, arm) => {
+        n[arm]! += 1;
+        bounds[arm] = boundOf(arm);
+      }),
     };
   },
 };

@@ -4,7 +4,7 @@
  * √(a ln t / 2n) of Bubeck & Cesa-Bianchi (2012) is α = √a / 2.
  */
 import { pick, shareAmongBest } from './best.ts';
-import type { Policy } from './policy.ts';
+import { countedExposures, type Policy } from './policy.ts';
 import { block, parameter } from './state.ts';
 import { meanRewards, statistic } from './statistics.ts';
 
@@ -21,15 +21,22 @@ export const ucb1: Policy = {
     ]),
 
   serve(state, parameters) {
-    const n = block(state, 'n');
+    const n = block(state, 'n').slice();
+    const means = block(state, 'mean');
     const alpha = parameter(parameters, 'alpha');
     const total = n.reduce((sum, count) => sum + count, 0);
-    const bounds = block(state, 'mean').map((mean, arm) =>
-      n[arm]! > 0 ? mean + alpha * Math.sqrt((2 * Math.log(Math.max(total, 1))) / n[arm]!) : Number.POSITIVE_INFINITY,
-    );
+    const bounds = means.map((_, arm) => boundOf(arm));
+    function boundOf(arm: number): number {
+      if (n[arm] === 0) return Number.POSITIVE_INFINITY;
+      return means[arm]! + alpha * Math.sqrt((2 * Math.log(Math.max(total, 1))) / n[arm]!);
+    }
     return {
       probabilities: (_context, eligible) => shareAmongBest(pick(bounds, eligible)),
       scores: (_context, eligible) => pick(bounds, eligible),
+      exposures: countedExposures((_context, arm) => {
+        n[arm]! += 1;
+        bounds[arm] = boundOf(arm);
+      }),
     };
   },
 };

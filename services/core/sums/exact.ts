@@ -70,6 +70,11 @@ export class ExactVector {
     return Float64Array.from(this.lo, (lo, i) => this.hi[i]! * CARRY + lo);
   }
 
+  /** @returns one cell in whole units as float64, rounded once. */
+  number(cell: number): number {
+    return this.hi[cell]! * CARRY + this.lo[cell]!;
+  }
+
   copy(): ExactVector {
     this.normalize();
     return ExactVector.from(this.hi, this.lo);

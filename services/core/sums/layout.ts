@@ -3,8 +3,10 @@
  */
 
 export interface SumsLayout {
-  /** Length of an encoded context; 0 without context. */
+  /** Length of an encoded context; 0 without context, or where patterns are counted instead. */
   readonly dimension: number;
+  /** How many patterns of the context are counted apart; 0 where none is. */
+  readonly patterns: number;
   /** Length of the whole vector. */
   readonly size: number;
 }
@@ -23,7 +25,15 @@ export const SUM_R_OVER_P = 4;
 export const VECTOR_START = 5;
 
 export function sumsLayout(dimension: number): SumsLayout {
-  return { dimension, size: VECTOR_START + dimension + (dimension * (dimension + 1)) / 2 };
+  return { dimension, patterns: 0, size: VECTOR_START + dimension + (dimension * (dimension + 1)) / 2 };
+}
+
+/**
+ * In place of Σ r·x and Σ x·xᵀ, which follow from it: a table of n by pattern, from VECTOR_START on, then one of Σ r in
+ * reward units. @param patterns at least 1 (core/patterns.ts).
+ */
+export function patternLayout(patterns: number): SumsLayout {
+  return { dimension: 0, patterns, size: VECTOR_START + 2 * patterns };
 }
 
 /** First cell of Σ x·xᵀ. Cell (i, j), j ≤ i, is at gramStart + i(i+1)/2 + j. */

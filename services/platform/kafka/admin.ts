@@ -122,6 +122,7 @@ function topicConfig({
   replication,
   cleanup,
   retentionMs,
+  compactionLagMs,
   recordBytesMax,
 }: TopicSpec): ITopicConfig {
   const entries = {
@@ -129,6 +130,7 @@ function topicConfig({
     'cleanup.policy': cleanup,
     'max.message.bytes': String(recordBytesMax),
     ...(cleanup === 'delete' ? { 'retention.ms': String(retentionMs ?? -1) } : {}),
+    ...(compactionLagMs === undefined ? {} : { 'min.compaction.lag.ms': String(compactionLagMs) }),
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
   const clusterDefault = -1;

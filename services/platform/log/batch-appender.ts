@@ -33,8 +33,15 @@ export interface BatchAppenderObserver {
 
 interface Queued {
   readonly record: AppendRecord & { readonly key: string; readonly value: Buffer };
-  resolve?(): void;
+  /** @param place the first that is known of: a batch whose answer was lost may also be there earlier. */
+  resolve?(place: RecordPlace): void;
   reject?(error: CroupierError): void;
+}
+
+/** Where a record is in the topic. */
+export interface RecordPlace {
+  readonly partition: number;
+  readonly offset: number;
 }
 
 export class BatchAppender {
@@ -62,15 +69,19 @@ export class BatchAppender {
     return this.records;
   }
 
-  /** @returns false when there is no room: the record was not taken. */
-  offer(key: string, value: Buffer): boolean {
-    return this.take({ record: { key, value } });
+  /**
+   * @param appended is told where the record is, once it is in the log.
+   * @returns false when there is no room: the record was not taken.
+   */
+  offer(key: string, value: Buffer, appended?: (place: RecordPlace) => void): boolean {
+    const record = { key, value };
+    return this.take(appended === undefined ? { record } : { record, resolve: appended });
   }
 
   /** Resolves when the record is in the log. @throws Unavailable when there is no room; what the log refuses it for. */
   append(key: string, value: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.take({ record: { key, value }, resolve, reject })) return;
+      if (this.take({ record: { key, value }, resolve: () => resolve(), reject })) return;
       reject(
         new Unavailable('buffer-full', `${this.records} records wait for ${this.options.topic}, no room for more`),
       );
@@ -164,11 +175,11 @@ export class BatchAppender {
     while (queue.length > 0 && !this.giveUp.signal.aborted) {
       const batch = cutBatch(queue, recordsMax);
       try {
-        await this.writer.append(
+        const first = await this.writer.append(
           { topic: this.options.topic, partition },
           batch.map(({ record }) => record),
         );
-        this.settle(queue, batch.length, null);
+        this.settle(queue, batch.length, { partition, offset: first });
         recordsMax = BATCH_RECORDS_MAX;
       } catch (error) {
         if (!(error instanceof CroupierError)) throw error;
@@ -180,17 +191,18 @@ export class BatchAppender {
     }
   }
 
-  /** The first records of a queue are in the log, or refused by it. */
-  private settle(queue: Queued[], count: number, refused: CroupierError | null): void {
+  /** The first records of a queue are in the log from a place on, or refused by it. */
+  private settle(queue: Queued[], count: number, result: RecordPlace | CroupierError): void {
     // After giving up they are counted as lost already, though the log may have taken them in the end.
     if (this.giveUp.signal.aborted) return;
-    for (const { record, resolve, reject } of queue.splice(0, count)) {
+    const refused = result instanceof CroupierError;
+    for (const [at, { record, resolve, reject }] of queue.splice(0, count).entries()) {
       this.records -= 1;
       this.bytes -= record.value.length;
-      if (refused === null) resolve?.();
-      else reject?.(refused);
+      if (refused) reject?.(result);
+      else resolve?.({ partition: result.partition, offset: result.offset + at });
     }
-    if (refused !== null) this.options.observer.lost(count, refused);
+    if (refused) this.options.observer.lost(count, result);
   }
 
   private loseRest(flushMsMax: number): void {

@@ -101,6 +101,8 @@ export interface TopicSpec {
   readonly cleanup: 'compact' | 'delete';
   /** For `delete`; `null` keeps for ever. */
   readonly retentionMs: number | null;
+  /** For `compact`: how long older records of a key stay beside the newest, at least; 0 when left out. */
+  readonly compactionLagMs?: number;
   /** Most bytes of one append, all its records together (`appendBytes`), and so of one record. */
   readonly recordBytesMax: number;
 }

@@ -19,6 +19,7 @@ export class Adversary implements Environment {
   readonly slots = PLAIN.slots;
   readonly armsRevision = PLAIN.armsRevision;
   readonly features = PLAIN.features;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly benchmark = 'best-fixed';
   readonly rewardRange = { min: 0, max: 1 };

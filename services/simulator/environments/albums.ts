@@ -19,6 +19,7 @@ const RATE = { alpha: 2, beta: 38 };
 export class Albums implements Environment {
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange = { min: 0, max: 1 };
   readonly slots: number;

@@ -30,6 +30,7 @@ export class Arms implements Environment {
   readonly armsRevision = PLAIN.armsRevision;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange: { readonly min: number; readonly max: number };
   readonly armIds: readonly string[];

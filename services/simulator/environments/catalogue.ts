@@ -31,7 +31,7 @@ export const ENVIRONMENTS: readonly EnvironmentEntry[] = [
   },
   {
     name: 'growth-published',
-    doc: 'The same as first published; one coupon is best for 82.5 % of the users',
+    doc: 'Five coupons as first published: A2 is best for everybody before costs, and for 82.5 % of the users after them',
     create: () => new GrowthCase(PUBLISHED_COUPONS),
   },
   {
@@ -41,12 +41,12 @@ export const ENVIRONMENTS: readonly EnvironmentEntry[] = [
   },
   {
     name: 'bernoulli-walk',
-    doc: 'The same, each probability a random walk',
+    doc: 'Five arms that pay 1 with probability .3 to .7 at first, each probability a random walk',
     create: () => new Arms({ means: MEANS, rewards: BERNOULLI, drift: WALK }),
   },
   {
     name: 'bernoulli-switches',
-    doc: 'The same, the probabilities passed on to the next arm every 2500 steps',
+    doc: 'Five arms that pay 1 with probability .3 to .7, passed on to the next arm every 2500 steps',
     create: () => new Arms({ means: MEANS, rewards: BERNOULLI, drift: SWITCHES }),
   },
   {
@@ -56,12 +56,12 @@ export const ENVIRONMENTS: readonly EnvironmentEntry[] = [
   },
   {
     name: 'gaussian-walk',
-    doc: 'The same, each mean a random walk',
+    doc: 'Five arms that pay .3 to .7 at first with normal noise of deviation .2, each mean a random walk',
     create: () => new Arms({ means: MEANS, rewards: GAUSSIAN, drift: WALK }),
   },
   {
     name: 'gaussian-switches',
-    doc: 'The same, the means passed on to the next arm every 2500 steps',
+    doc: 'Five arms that pay .3 to .7 with normal noise of deviation .2, the means passed on to the next arm every 2500 steps',
     create: () => new Arms({ means: MEANS, rewards: GAUSSIAN, drift: SWITCHES }),
   },
   {

@@ -15,6 +15,7 @@ export class ChangingPool implements Environment {
   readonly slots = PLAIN.slots;
   readonly features = PLAIN.features;
   readonly benchmark = PLAIN.benchmark;
+  readonly layout = PLAIN.layout;
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange = { min: 0, max: 1 };
   readonly armIds: string[] = [];

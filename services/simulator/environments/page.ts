@@ -4,12 +4,18 @@
  * whether the visitor has been here before (the setting of Hill et al. 2017). The weights are drawn once a world.
  */
 import type { ContextValue } from '../../core/context.ts';
-import type { Feature } from '../../core/experiment.ts';
+import type { Aspect, Feature, Layout } from '../../core/experiment.ts';
+import { layoutArmIds } from '../../core/layout.ts';
 import type { Random } from '../../core/random.ts';
 import { type Environment, PLAIN, type SimulatedUnit } from '../environment.ts';
 
-const ASPECTS = ['headline', 'image', 'button'] as const;
 const VARIANTS = 3;
+const ASPECTS: readonly Aspect[] = ['headline', 'image', 'button'].map((name) => ({
+  name,
+  variants: Array.from({ length: VARIANTS }, (_, variant) => `${name}-${variant + 1}`),
+}));
+const COUNTRY = 'country';
+const RETURNING = 'is_returning';
 const COUNTRIES = ['BR', 'DE', 'US'] as const;
 const COUNTRY_SHARES = [0.3, 0.2, 0.5] as const;
 const RETURNING_SHARE = 0.4;
@@ -19,8 +25,8 @@ const MAIN_DEVIATION = 0.3;
 const PAIR_DEVIATION = 0.2;
 const CONTEXT_DEVIATION = 0.4;
 
-/** One of three variants of each aspect, in the order of ASPECTS. */
-type Layout = readonly number[];
+/** By aspect, which variant. */
+type Variants = readonly number[];
 
 export class Page implements Environment {
   readonly retired = PLAIN.retired;
@@ -30,35 +36,33 @@ export class Page implements Environment {
   readonly costOfUnit = PLAIN.costOfUnit;
   readonly rewardRange = { min: 0, max: 1 };
   readonly features: readonly Feature[] = [
-    { kind: 'category', name: 'country', values: COUNTRIES },
-    { kind: 'boolean', name: 'is_returning' },
+    { kind: 'category', name: COUNTRY, values: COUNTRIES },
+    { kind: 'boolean', name: RETURNING },
   ];
-  readonly armIds: readonly string[];
-  readonly costs: readonly number[];
+  readonly layout: Layout = { aspects: ASPECTS, crosses: crosses() };
+  readonly armIds: readonly string[] = layoutArmIds(ASPECTS);
+  readonly costs = this.armIds.map(() => 0);
   /** By kind of visitor, by arm: the probability to buy. */
   private readonly rates: ReadonlyMap<string, readonly number[]>;
   private visitors = 0;
 
   constructor(random: Random) {
-    const layouts = allLayouts();
-    this.armIds = layouts.map((layout) => ASPECTS.map((aspect, at) => `${aspect}-${layout[at]! + 1}`).join('/'));
-    this.costs = layouts.map(() => 0);
-    this.rates = purchaseRates(layouts, random);
+    this.rates = purchaseRates(allLayouts(), random);
   }
 
   nextUnit(random: Random): SimulatedUnit {
     const draw = random.next();
     const country = draw < COUNTRY_SHARES[0] ? 'BR' : draw < COUNTRY_SHARES[0] + COUNTRY_SHARES[1] ? 'DE' : 'US';
     const context = new Map<string, ContextValue>([
-      ['country', country],
-      ['is_returning', random.next() < RETURNING_SHARE],
+      [COUNTRY, country],
+      [RETURNING, random.next() < RETURNING_SHARE],
     ]);
     this.visitors += 1;
     return { unitId: `visitor-${this.visitors}`, context };
   }
 
   expectedRewards({ context }: SimulatedUnit): readonly number[] {
-    return this.rates.get(visitorKind(String(context.get('country')), context.get('is_returning') === true))!;
+    return this.rates.get(visitorKind(String(context.get(COUNTRY)), context.get(RETURNING) === true))!;
   }
 
   observe(unit: SimulatedUnit, armIndex: number, random: Random): number {
@@ -66,10 +70,18 @@ export class Page implements Environment {
   }
 }
 
-function allLayouts(): Layout[] {
+/** The pairs that purchases depend on. */
+function crosses(): (readonly [string, string])[] {
+  const names = ASPECTS.map(({ name }) => name);
+  const pairs = names.flatMap((name, at) => names.slice(0, at).map((other) => [other, name] as const));
+  return [...pairs, ...names.flatMap((name) => [[name, COUNTRY] as const, [name, RETURNING] as const])];
+}
+
+/** In the order of the arms. */
+function allLayouts(): Variants[] {
   const variants = Array.from({ length: VARIANTS }, (_, variant) => variant);
   return variants.flatMap((headline) =>
-    variants.flatMap((image) => variants.map((button): Layout => [headline, image, button])),
+    variants.flatMap((image) => variants.map((button): Variants => [headline, image, button])),
   );
 }
 
@@ -77,7 +89,7 @@ function visitorKind(country: string, isReturning: boolean): string {
   return `${country}/${isReturning}`;
 }
 
-function purchaseRates(layouts: readonly Layout[], random: Random): Map<string, readonly number[]> {
+function purchaseRates(layouts: readonly Variants[], random: Random): Map<string, readonly number[]> {
   const weights = new Map<string, number>();
   /** Each name's weight is drawn when it is first asked for; the order of asking is fixed. */
   const weight = (name: string, deviation: number) => {
@@ -85,7 +97,7 @@ function purchaseRates(layouts: readonly Layout[], random: Random): Map<string, 
     weights.set(name, drawn);
     return drawn;
   };
-  const logOdds = (layout: Layout, country: string, isReturning: boolean) => {
+  const logOdds = (layout: Variants, country: string, isReturning: boolean) => {
     let sum = INTERCEPT;
     for (const [at, variant] of layout.entries()) {
       const own = `${at}=${variant}`;

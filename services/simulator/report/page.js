@@ -3,7 +3,7 @@
  */
 /* global uPlot */
 (() => {
-  const { comparisons, setting, movingSteps } = JSON.parse(document.getElementById('data').textContent);
+  const { comparisons, about, setting, movingSteps } = JSON.parse(document.getElementById('data').textContent);
   const POLICY_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8b8f98', '#7f5bd5'];
   const ARM_COLOURS = ['#8b8f98', '#c8553d', '#3b7ea1', '#588157', '#b8860b', '#7a5ba6', '#2a9d8f', '#a44a6b'];
   const ARMS_SHOWN_MAX = 10;
@@ -33,7 +33,8 @@
     const { oracle, environment } = comparison;
     root.append(
       element('h2', {}, environment),
-      element('p', { className: 'note' }, `An oracle has ${bandText(oracle, unitDigits(oracle))} a user.`),
+      element('p', { className: 'note' }, `${about[environment]}.`),
+      element('p', { className: 'verdict' }, verdict(comparison)),
     );
     const toggle = (at, row) => {
       if (!hidden.delete(at)) hidden.add(at);
@@ -73,8 +74,22 @@
         level: 1,
         range: [0, 1.02],
       });
+      if (comparison.policies[0].armCurves !== null) drawArms(charts, comparison);
     });
     return root;
+  }
+
+  /** Who earns most, and who may well earn as much. */
+  function verdict({ policies, oracle }) {
+    const ranked = policies.map(({ policy, figures }) => ({ policy, ...figures.mean })).sort((a, b) => b.mean - a.mean);
+    const [first, ...others] = ranked;
+    const level = others.filter(({ high }) => high !== null && high >= first.low).map(({ policy }) => policy);
+    const share = ((100 * first.mean) / oracle.mean).toFixed(1);
+    const earns = `${first.policy} earns most: ${bandText(first, unitDigits(oracle))} a user, ${share} % of the ${bandText(
+      oracle,
+      unitDigits(oracle),
+    )} that an oracle would.`;
+    return level.length === 0 ? earns : `${earns} Their bands overlap with that of ${level.join(', ')}.`;
   }
 
   function figures({ policies, oracle }, toggle) {
@@ -179,6 +194,55 @@
       for (const edge of [high, low]) data.push(mean.map((_, step) => (hasBand(step) ? edge[step] : null)));
       bands.push({ series: [3 * at + 2, 3 * at + 3], fill: `${colourOf(at)}2e` });
     }
+    const names = policies.map(({ policy }, at) => ({ name: policy, colour: colourOf(at), series: 3 * at + 1 }));
+    return plotted(plot, comparison, data, {
+      scales: {
+        x: { time: false, distr: logarithmic ? 3 : 1 },
+        y: range === null ? { distr: logarithmic ? 3 : 1 } : { range: [...range] },
+      },
+      series,
+      bands,
+      hooks: {
+        draw: level === null ? [] : [(u) => drawLevel(u, level)],
+        setCursor: [tip(plot, names, digits)],
+      },
+    });
+  }
+
+  /** Share of each arm over time, of one policy at a time, dashed beside it the share of users it is best for. */
+  function drawArms(parent, comparison) {
+    const { policies, armIds, steps, users } = comparison;
+    const card = element('div', { className: 'card' });
+    const title = element('h3', {}, `Share of each arm, over ${movingSteps}`);
+    const select = element('select', { ariaLabel: 'policy' });
+    for (const { policy } of policies) select.append(element('option', {}, policy));
+    title.append(select);
+    const plot = element('div', { className: 'plot' });
+    card.append(
+      title,
+      element('p', { className: 'note' }, 'Dashed: share of users for whom it is the best arm.'),
+      plot,
+    );
+    parent.append(card);
+    const first = Math.min(movingSteps, users) / 4;
+    const dataOf = ({ armCurves: { dealt, best } }) => [
+      steps,
+      ...armIds.flatMap((_, arm) =>
+        [dealt[arm], best[arm]].map((shares) => shares.map((share, at) => (steps[at] < first ? null : share))),
+      ),
+    ];
+    const line = (arm, dash) => ({ stroke: armColour(arm), width: dash ? 1 : 2, dash, points: { show: false } });
+    const names = armIds.map((id, arm) => ({ name: id, colour: armColour(arm), series: 2 * arm + 1 }));
+    const chart = plotted(plot, comparison, dataOf(policies[0]), {
+      scales: { x: { time: false }, y: { range: (_, _least, most) => [0, Math.min(1.02, 1.1 * most)] } },
+      series: [{}, ...armIds.flatMap((_, arm) => [line(arm), line(arm, [5, 5])])],
+      hooks: { setCursor: [tip(plot, names, 3)] },
+    });
+    select.addEventListener('change', () => chart.setData(dataOf(policies[select.selectedIndex])));
+  }
+
+  /** A chart as wide as its place, whose cursor moves with those of its section. */
+  function plotted(plot, { environment }, data, options) {
     const axis = { stroke: FAINT, grid: { stroke: LINE, width: 1 }, ticks: { show: false } };
     const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
     const values = (_, splits) => splits.map((value) => (value === null ? '' : compact.format(value)));
@@ -187,21 +251,12 @@
         width: plot.clientWidth,
         height: CHART_HEIGHT_PX,
         legend: { show: false },
-        cursor: { sync: { key: comparison.environment }, points: { show: false }, y: false },
-        scales: {
-          x: { time: false, distr: logarithmic ? 3 : 1 },
-          y: range === null ? { distr: logarithmic ? 3 : 1 } : { range: [...range] },
-        },
+        cursor: { sync: { key: environment }, points: { show: false }, y: false },
         axes: [
           { ...axis, values, label: 'users', labelSize: 20, size: 34 },
           { ...axis, values, size: 58 },
         ],
-        series,
-        bands,
-        hooks: {
-          draw: level === null ? [] : [(u) => drawLevel(u, level)],
-          setCursor: [tip(plot, comparison, digits)],
-        },
+        ...options,
       },
       data,
       plot,
@@ -229,7 +284,8 @@
     u.ctx.restore();
   }
 
-  function tip(plot, { policies }, digits) {
+  /** @param names of the series that it tells of. */
+  function tip(plot, names, digits) {
     const box = element('div', { className: 'tip' });
     box.hidden = true;
     plot.append(box);
@@ -238,15 +294,15 @@
       // Charts move together; only the one under the pointer tells its figures.
       box.hidden = idx === null || idx === undefined || left < 0 || !plot.matches(':hover');
       if (box.hidden) return;
-      const rows = policies
-        .map(({ policy }, at) => ({ policy, at, value: u.data[3 * at + 1][idx] }))
-        .filter(({ at, value }) => value !== null && u.series[3 * at + 1].show)
+      const rows = names
+        .map((one) => ({ ...one, value: u.data[one.series][idx] }))
+        .filter(({ series, value }) => value !== null && u.series[series].show)
         .sort((a, b) => b.value - a.value)
-        .map(({ policy, at, value }) => {
+        .map(({ name, colour, value }) => {
           const row = element('div');
-          const name = element('span');
-          name.append(dot(colourOf(at)), policy);
-          row.append(name, element('b', {}, value.toLocaleString('en', { maximumFractionDigits: digits })));
+          const label = element('span');
+          label.append(dot(colour), name);
+          row.append(label, element('b', {}, value.toLocaleString('en', { maximumFractionDigits: digits })));
           return row;
         });
       box.replaceChildren(element('div', {}, `after ${count.format(u.data[0][idx])} users`), ...rows);

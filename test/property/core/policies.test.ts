@@ -140,6 +140,7 @@ function build(armCount: number, seen: readonly Observation[], floor: number): W
     clockMs: 0,
     offsets: [],
     arms: input.armIds.map((armId) => ({ armId, pulls: 0, n: 0, sumR: 0, sumRR: 0 })),
+    holdout: null,
     policies: policies.map(({ policy, kind, parameters }) => ({
       kind,
       parameters,

@@ -202,7 +202,12 @@ export class Machine {
         fenced: ignore,
         failed,
       },
-      publish: { published: ignore, refused: wrong('no snapshot can be built'), unavailable: ignore },
+      publish: {
+        published: ignore,
+        repaired: (key) => this.options.fail(`${actor.name} had to repair ${key}`),
+        refused: wrong('no snapshot can be built'),
+        unavailable: ignore,
+      },
       definitionRefused: (error) => this.options.fail(`${actor.name}: a definition is refused: ${error.message}`),
       unavailable: ignore,
       failed,

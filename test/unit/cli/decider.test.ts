@@ -74,6 +74,10 @@ test('stats shows one experiment arm by arm, or all', async () => {
     best_arm: 1,
     arm_counts: [3, 4],
     arm_values: [39.999961853027344, null],
+    holdout: {
+      held_out: { pulls: 2, counted: 1, value: 20 },
+      others: { pulls: 7, counted: 5, value: 40 },
+    },
   };
   world.answers.set('GET /stats?exp_id=coupon&algorithm=ucb1', () => ({ body: one }));
   world.answers.set('GET /stats', () => ({ body: { experiments: [one] } }));
@@ -83,6 +87,9 @@ test('stats shows one experiment arm by arm, or all', async () => {
   expect((await world.run('stats')).stdout).toMatch(/coupon.*ucb1.*7.*1/);
   expect((await world.run('stats', 'coupon', '--algorithm', 'ucb1')).stdout).toMatch(
     /│ +0 │ +3 │ +40 +│\n│ +1 │ +4 │ - +│/,
+  );
+  expect((await world.run('stats', 'coupon', '--algorithm', 'ucb1')).stdout).toMatch(
+    /│ held out +│ +2 +│ +1 +│ +20 +│\n│ all others +│ +7 +│ +5 +│ +40 +│/,
   );
 });
 

@@ -49,6 +49,7 @@ reward: { metric: ltv, fold: last, min: 0, max: 250, cost: cost, missing: { mode
 attribution: { model: last-touch, window: 30d }
 cohort: 12h
 forgetting: { halfLife: 7d }
+pendingExposure: false
 `;
 
 const SHORT = `
@@ -79,6 +80,7 @@ describe('an experiment file', () => {
           { id: 'A1', state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
           { id: 'A2', state: 'retired', sinceVersion: 1, attributes: new Map([['cost', 0]]) },
         ],
+        layout: null,
         policies: [
           {
             kind: 'beta-ts',
@@ -103,6 +105,7 @@ describe('an experiment file', () => {
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
         forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000 },
+        pendingExposure: false,
         appliedAtMs: [],
       },
     ]);
@@ -120,6 +123,7 @@ describe('an experiment file', () => {
       attribution: { model: 'last-touch', windowMs: 90_000 },
       cohortMs: 86_400_000,
       forgetting: null,
+      pendingExposure: true,
     });
   });
 
@@ -147,7 +151,7 @@ reward: { metric: ltv, fold: lst, min: 0, missing: { mode: impute } }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
-      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, policy, policies, floor, fallback, slots, holdout, context, reward, attribution, cohort, forgetting)',
+      'e.yaml:1:1: idd, unknown key, did you mean id? (allowed: id, arms, layout, policy, policies, floor, fallback, slots, holdout, context, reward, attribution, cohort, forgetting, pendingExposure)',
       'e.yaml:1:1: id: missing, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:3:9: arms[0].id: 35, allowed is text of 1 to 200 characters (in quotes if it looks like a number)',
       'e.yaml:4:5: arms[0].atributes, unknown key, did you mean attributes? (allowed: id, state, attributes)',
@@ -239,6 +243,7 @@ cohort: 1x`;
       'policies: [{ kind: pucb }]\ncontext: [{ name: a, kind: boolean }, { name: age, kind: number }]',
       'e.yaml:3:20: policies[0].kind: "pucb", learns from features that are 0 or 1, but age is a number',
     ],
+    ['with a switch that is no yes or no', 'pendingExposure: 1', 'pendingExposure: 1, allowed are true and false'],
     ['with no window', 'attribution: {}', 'attribution.window: missing, allowed is a duration'],
     [
       'with a key that would reach the prototype',

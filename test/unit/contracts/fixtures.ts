@@ -11,6 +11,7 @@ import type {
 } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
 import { zeroCounts } from '../../../services/core/learning/counts.ts';
+import { HOLDOUT } from '../../../services/core/learning/sums.ts';
 import type { Tally } from '../../../services/core/learning/tally.ts';
 import { ExactVector } from '../../../services/core/sums/exact.ts';
 
@@ -31,6 +32,7 @@ export const decision: Decision = {
   reason: 'bandit',
   policy: 'beta-ts',
   snapshotVersion: 2 ** 40,
+  pendingExposures: 3,
   features: [1, -0.5, 2 ** -16, -16],
   decidedAtMs: NOON_MS,
 };
@@ -55,6 +57,7 @@ export const experiment: Experiment = {
     { id: a1, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
     { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map() },
   ],
+  layout: null,
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
   floor: 0.01,
   fallbackArmId: a1,
@@ -78,6 +81,7 @@ export const experiment: Experiment = {
   attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
   cohortMs: 86_400_000,
   forgetting: { kind: 'half-life', spanMs: 604_800_000 },
+  pendingExposure: true,
   appliedAtMs: [NOON_MS],
 };
 
@@ -108,6 +112,7 @@ export const sumsTally = {
   sums: new Map([
     [a1, vector(1, -2, 2 ** 40)],
     [a2, vector(2 ** 39, 0, 5)],
+    [HOLDOUT, vector(3, 1, 0)],
   ]),
 } satisfies Tally;
 
@@ -131,6 +136,7 @@ export const snapshot: ParametersSnapshot = {
     { armId: a1, pulls: 7, n: 6.5, sumR: 0.1 + 0.2, sumRR: 0.25 },
     { armId: a2, pulls: 0, n: 0, sumR: 0, sumRR: 0 },
   ],
+  holdout: { pulls: 3, n: 2, sumR: 0.5, sumRR: 0.125 },
   policies: [
     {
       kind: 'beta-ts',

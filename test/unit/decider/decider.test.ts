@@ -3,13 +3,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ParametersSnapshot } from '../../../services/core/deciding/snapshot.ts';
 import type { ArmId, ExperimentId } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
-import { experiment } from '../../support/core.ts';
+import type { RunningDecider } from '../../../services/decider/start.ts';
+import { experiment, T0 } from '../../support/core.ts';
 import {
   awayable,
   type DeciderOverrides,
   decisionsOn,
   get,
   rewardsOn,
+  servesVersion,
   startTestDecider,
   until,
 } from '../../support/decider.ts';
@@ -43,6 +45,10 @@ async function publish(world: World, snapshot: ParametersSnapshot): Promise<void
   const writer = world.log.writer();
   const value = world.codecs.snapshot.encode(snapshot);
   await writer.append({ topic: world.topics.snapshots, partition: 0 }, [{ key: snapshot.experimentId, value }]);
+}
+
+async function metrics({ httpPort }: RunningDecider): Promise<string> {
+  return String((await get(httpPort, '/metrics')).body);
 }
 
 describe('the decider', () => {
@@ -154,5 +160,26 @@ describe('the decider', () => {
     expect(explanation.slots[0]!.arms.map(({ probability }) => probability)).toEqual([0.5, 0.5]);
     await running.stop();
     expect(await decisionsOn(world)).toEqual([]);
+  });
+
+  it('spreads a deterministic policy between two snapshots, and forgets what the next one reflects', async () => {
+    const { world, running, decide } = await setUp();
+    const definition = experiment({
+      policies: [{ kind: 'ucb1', parameters: new Map([['alpha', 1]]) }],
+      version: 2,
+      appliedAtMs: [T0, T0],
+    });
+    await world.define(definition);
+    await publish(world, snapshotOf(definition, { version: 2 }));
+    await servesVersion(running, ID, 2);
+    const dealt = Array.from({ length: 20 }, (_, i) => decide(`u${i}`).decision);
+    expect(new Set(dealt.map(({ slots }) => slots[0]!.armId)).size).toBe(2);
+    expect(dealt.map(({ pendingExposures }) => pendingExposures)).toEqual([...dealt.keys()]);
+    while (!/buffer_depth\{topic="decisions",.*\} 0$/m.test(await metrics(running)));
+    const ends = await world.log.admin.offsets(world.topics.decisions);
+    const offsets = ends.map(({ end }, partition) => ({ partition, decisions: end, rewards: 0 }));
+    await publish(world, { ...snapshotOf(definition, { version: 3 }), offsets });
+    await servesVersion(running, ID, 3);
+    expect(decide('one more').decision.pendingExposures).toBe(0);
   });
 });

@@ -16,6 +16,7 @@ function snapshot(version: number, experimentVersion = 1, digest = 'a'): Paramet
     clockMs: 0,
     offsets: [],
     arms: [{ armId: 'A' as ArmId, pulls: 0, n: 0, sumR: 0, sumRR: 0 }],
+    holdout: null,
     policies: [],
   };
 }

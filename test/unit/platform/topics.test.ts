@@ -14,7 +14,12 @@ function memoryLog(): EmbeddedLog {
 test('the file of topics gives each topic its name, cleanup and limits', () => {
   const specs = new Map(loadTopicSpecs(topics).map((spec) => [spec.topic, spec]));
   expect([...specs.keys()]).toEqual(Object.values(topics));
-  expect(specs.get('t.tallies')).toMatchObject({ cleanup: 'compact', retentionMs: null, recordBytesMax: 4_194_304 });
+  expect(specs.get('t.tallies')).toMatchObject({
+    cleanup: 'compact',
+    retentionMs: null,
+    compactionLagMs: 3_600_000,
+    recordBytesMax: 1_048_576,
+  });
   expect(specs.get('t.dead-letters')).toMatchObject({ cleanup: 'delete' });
 });
 
@@ -49,8 +54,8 @@ test('another number of partitions is refused and nothing is created', async () 
 const COMPLETE = `experiments: { partitions: 1, cleanup: compact, recordBytes: 4194304 }
 decisions: { partitions: 4, cleanup: delete, retention: 64d, recordBytes: 1048576 }
 rewards: { partitions: 4, cleanup: delete, retention: 64d, recordBytes: 1048576 }
-tallies: { partitions: 4, cleanup: compact, recordBytes: 4194304 }
-snapshots: { partitions: 4, cleanup: compact, recordBytes: 4194304 }
+tallies: { partitions: 4, cleanup: compact, compactionLag: 1h, recordBytes: 1048576 }
+snapshots: { partitions: 4, cleanup: compact, compactionLag: 1h, recordBytes: 1048576 }
 dead-letters: { partitions: 1, cleanup: delete, recordBytes: 1048576 }
 `;
 
@@ -63,6 +68,8 @@ test.each([
     /^t\.yaml:1:\d+: experiments\.retention: "1d", a compacted/,
   ],
   ['4194304', '4000000', /^t\.yaml:1:\d+: experiments\.recordBytes: 4000000, allowed is 4004096 or more/],
+  ['retention: 64d', 'retention: 64d, compactionLag: 1h', /compactionLag: "1h", a topic that is kept by age/],
+  ['Lag: 1h', 'Lag: soon', /compactionLag: "soon", allowed is a duration/],
   ['snapshots:', 'snapshot:', /snapshots: missing/],
 ])('a file of topics with %s written as %s is refused by line and column', (right, wrong, message) => {
   expect(parseTopicsFile('t.yaml', COMPLETE, topics)).toHaveLength(6);

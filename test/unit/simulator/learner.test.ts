@@ -11,7 +11,7 @@ const UNIT = (step: number) => ({ unitId: `user-${step}`, context: new Map() });
 
 test('a later revision takes the place of an earlier one', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
   const { decision, slots } = learner.decide(UNIT(0), 0);
   const { armIndex } = slots[0]!;
   learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 0, value: 1, isLast: false }, 0);
@@ -28,7 +28,7 @@ test('a later revision takes the place of an earlier one', () => {
 
 test('what was learned counts from the next snapshot on, not before', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
   const { decision, slots } = learner.decide(UNIT(0), 0);
   const { armIndex } = slots[0]!;
   learner.reward(decision, { armId: decision.slots[0]!.armId, revision: 0, value: 1, isLast: true }, 0);
@@ -42,18 +42,21 @@ test('arms that went are no longer eligible, arms that came are', () => {
   const random = seededRandom(1);
   const world = new Albums({ albums: 6, newADay: 2, stepsADay: 1, slots: 1 }, random);
   world.nextUnit(random);
-  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY });
-  expect(learner.redefine(world, 0)).toBe(false);
+  const learner = new SimulatedLearner(world, { seed: 1, policy: GREEDY, pendingExposure: true });
+  learner.redefine(world, 0);
   expect(learner.decide(UNIT(0), 0).slots[0]!.eligible).toEqual([0, 1, 2, 3, 4, 5]);
   world.nextUnit(random);
-  expect(learner.redefine(world, 1)).toBe(true);
-  learner.publish(1);
+  learner.redefine(world, 1);
   expect(learner.decide(UNIT(1), 1).slots[0]!.eligible).toEqual([2, 3, 4, 5, 6, 7]);
 });
 
 test('what is older than its window is forgotten', () => {
   const world = new Arms({ means: [0.5, 0.5], rewards: { kind: 'bernoulli' }, drift: { kind: 'none' } });
-  const learner = new SimulatedLearner(world, { seed: 1, policy: parsePolicy('epsilon-greedy:epsilon=0:window=100') });
+  const learner = new SimulatedLearner(world, {
+    seed: 1,
+    policy: parsePolicy('epsilon-greedy:epsilon=0:window=100'),
+    pendingExposure: true,
+  });
   const learn = (step: number, value: number) => {
     const { decision, slots } = learner.decide(UNIT(step), step);
     const { armIndex } = slots[0]!;

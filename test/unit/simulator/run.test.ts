@@ -15,32 +15,44 @@ const OPTIONS: RunOptions = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 
 function mean(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** UCB1 on the growth case, written down without any of the learner: plain sums, plain arrays. */
-function ucb1Directly({ seed, users, snapshotEvery, meanDelay }: { [name: string]: number }): number[] {
+interface DirectOptions extends Pick<RunOptions, 'seed' | 'users' | 'snapshotEvery' | 'pendingExposure'> {
+  readonly meanDelay: number;
+}
+
+/**
+ * UCB1 on the growth case, written down without any of the learner: plain sums, plain arrays. With pending exposures a
+ * bound is as wide as all decisions of its arm make it, whether or not their rewards have come.
+ */
+function ucb1Directly({ seed, users, snapshotEvery, meanDelay, pendingExposure }: DirectOptions): number[] {
   const world = new GrowthCase(BALANCED_COUPONS);
-  const [userRandom, noise, delays] = [1, 2, 3].map((stream) => seededRandom(seed! + stream * 2 ** 32));
+  const [userRandom, noise, delays] = [1, 2, 3].map((stream) => seededRandom(seed + stream * 2 ** 32));
   const { min, max } = world.rewardRange;
   const n = [0, 0, 0, 0, 0];
   const sums = [0, 0, 0, 0, 0];
   const dealt: number[] = [];
   const arrivals: { at: number; arm: number; reward: number }[] = [];
-  let bounds = n.map(() => Number.POSITIVE_INFINITY);
+  let known = { n: [...n], sums: [...sums] };
   let version = 1;
-  for (let step = 0; step < users!; step++) {
+  for (let step = 0; step < users; step++) {
     const unit = world.nextUnit(userRandom!);
-    if (step % snapshotEvery! === 0) {
-      const total = n.reduce((a, b) => a + b);
-      bounds = n.map((count, arm) =>
-        count === 0 ? Number.POSITIVE_INFINITY : sums[arm]! / count + Math.sqrt((2 * Math.log(total)) / count),
-      );
+    if (step % snapshotEvery === 0) {
+      known = { n: [...n], sums: [...sums] };
       version = step + 1;
     }
+    const total = known.n.reduce((a, b) => a + b);
+    const bounds = known.n.map((count, arm) => {
+      const exposures = pendingExposure ? dealt.filter((each) => each === arm).length : count;
+      if (exposures === 0) return Number.POSITIVE_INFINITY;
+      const mean = count === 0 ? 0 : known.sums[arm]! / count;
+      return mean + Math.sqrt((2 * Math.log(Math.max(total, 1))) / exposures);
+    });
     const best = [0, 1, 2, 3, 4].filter((arm) => bounds[arm] === Math.max(...bounds));
     const draw = unitDraw({
       experimentId: `simulation-${seed}` as ExperimentId,
@@ -53,7 +65,7 @@ function ucb1Directly({ seed, users, snapshotEvery, meanDelay }: { [name: string
     dealt.push(arm);
     const scaled = (world.observe(unit, arm, noise!) - world.costs[arm]! - min) / (max - min);
     const reward = Math.round(Math.min(1, Math.max(0, scaled)) * REWARD_UNITS) / REWARD_UNITS;
-    const wait = meanDelay === 0 ? 0 : Math.floor(-meanDelay! * Math.log(1 - delays!.next()));
+    const wait = meanDelay === 0 ? 0 : Math.floor(-meanDelay * Math.log(1 - delays!.next()));
     arrivals.push({ at: step + wait, arm, reward });
     for (const arrival of arrivals.filter(({ at }) => at === step)) {
       n[arrival.arm]! += 1;
@@ -64,15 +76,17 @@ function ucb1Directly({ seed, users, snapshotEvery, meanDelay }: { [name: string
 }
 
 test.each([
-  ['none', 0, 1],
-  ['none', 0, 50],
-  ['exponential:60', 60, 1],
-  ['exponential:60', 60, 7],
+  ['none', 0, 1, true],
+  ['none', 0, 50, false],
+  ['none', 0, 50, true],
+  ['exponential:60', 60, 1, false],
+  ['exponential:60', 60, 1, true],
+  ['exponential:60', 60, 7, true],
 ])(
-  'a run deals what a direct computation deals (delay %s, mean %i, a snapshot every %i)',
-  (delay, meanDelay, every) => {
-    const run = simulate({ ...OPTIONS, delay, snapshotEvery: every });
-    const directly = ucb1Directly({ seed: OPTIONS.seed, users: OPTIONS.users, snapshotEvery: every, meanDelay });
+  'a run deals what a direct computation deals (delay %s, mean %i, a snapshot every %i, pending exposure %s)',
+  (delay, meanDelay, snapshotEvery, pendingExposure) => {
+    const run = simulate({ ...OPTIONS, delay, snapshotEvery, pendingExposure });
+    const directly = ucb1Directly({ ...OPTIONS, snapshotEvery, meanDelay, pendingExposure });
     expect([...run.dealt]).toEqual(directly);
   },
 );

@@ -32,6 +32,7 @@ const SETTING: Setting = {
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1,
+  pendingExposure: true,
 };
 
 test('with several slots, shares are of the slots', () => {
@@ -87,6 +88,33 @@ test('curves accumulate, and moving figures are of the last 200 steps', () => {
   expect([cumulativeRegret[at(1)], cumulativeRegret[at(500)], cumulativeRegret.at(-1)]).toEqual([2, 1_000, 1_000]);
   expect([movingAverage[at(500)], movingAverage[at(600)], movingAverage[at(700)]]).toEqual([1, 2, 3]);
   expect([bestArmShare[at(500)], bestArmShare[at(600)], bestArmShare[at(700)]]).toEqual([0, 0.5, 1]);
+});
+
+test('shares of arms over time are of the last 200 steps, all slots counted, unless there are too many arms', () => {
+  const users = 1_000;
+  const flat = new Float64Array(users);
+  const run: Run = {
+    ...RUN,
+    slots: 2,
+    armIds: ['A', 'B', 'C'],
+    // The second slot is always C's; from the 500th step on B has the first one.
+    dealt: Int32Array.from({ length: 2 * users }, (_, cell) => (cell % 2 === 1 ? 2 : Number(cell >= 1_000))),
+    best: Int32Array.from({ length: 2 * users }, (_, cell) => (cell % 2 === 1 ? 2 : 1)),
+    expected: flat,
+    observed: flat,
+    expectedBest: flat,
+    expectedFirst: flat,
+    segments: Array.from({ length: users }, () => []),
+  };
+  const { dealt, best } = summarize(run).armCurves!;
+  const at = (steps: number) => dealt.map((shares) => shares[checkpoints(users).indexOf(steps)]);
+  expect(at(1)).toEqual([0.5, 0, 0.5]);
+  expect(at(500)).toEqual([0.5, 0, 0.5]);
+  expect(at(600)).toEqual([0.25, 0.25, 0.5]);
+  expect(at(700)).toEqual([0, 0.5, 0.5]);
+  expect(best.map((shares) => shares.at(-1))).toEqual([0, 0.5, 0.5]);
+  const many = Array.from({ length: 11 }, (_, arm) => `arm-${arm}`);
+  expect(summarize({ ...run, armIds: many }).armCurves).toBeNull();
 });
 
 test.each([1, 2, 150, 5_000, 1_000_000])('%i steps have checkpoints from the first to the last, ascending', (users) => {

@@ -29,6 +29,7 @@ describe('a bandit decision', () => {
       reason: 'bandit',
       policy: 'beta-ts',
       snapshotVersion: 17,
+      pendingExposures: 0,
       features: [1, -45875 / 65536, 1],
       decidedAtMs: 1_700_000_000_000,
     });

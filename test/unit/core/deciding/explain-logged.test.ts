@@ -36,6 +36,7 @@ function snapshot(version: number): ParametersSnapshot {
     clockMs: 0,
     offsets: [],
     arms: ARMS.map((armId) => ({ armId, pulls: 100, n: 100, sumR: 30, sumRR: 30 })),
+    holdout: null,
     policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare(input, parameters) }],
   };
 }

@@ -16,6 +16,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     version: 3,
     state: 'active',
     arms: ['A', 'B', 'C', 'D'].map((id) => arm(id)),
+    layout: null,
     policies: ['beta-ts', 'ucb1', 'linucb'].map((kind) => ({
       kind,
       parameters: validateParameters(findPolicy(kind), new Map()),
@@ -39,6 +40,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     attribution: { model: 'last-touch', windowMs: DAY_MS },
     cohortMs: DAY_MS,
     forgetting: null,
+    pendingExposure: true,
     appliedAtMs: [0, 1, 2],
     ...changes,
   };
@@ -59,6 +61,7 @@ export function snapshot(of: Experiment, version = 17): ParametersSnapshot {
     clockMs: 1_000,
     offsets: [{ partition: 0, decisions: 10, rewards: 7 }],
     arms: input.armIds.map((armId, i) => ({ armId, pulls: 20, n: 20, sumR: 4 + 2 * i, sumRR: 4 + 2 * i })),
+    holdout: null,
     policies: of.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,

@@ -46,6 +46,17 @@ describe('a batch appender', () => {
     await appender.stop({ flushMsMax: 1_000 });
   });
 
+  it('tells where a record is once it is in the log', async () => {
+    const { appender } = await setUp();
+    const places: unknown[] = [];
+    for (let i = 0; i < 3; i++) appender.offer('one unit', bytes(`${i}`), (place) => places.push(place));
+    expect(places).toEqual([]);
+    await appender.append('one unit', bytes('last'));
+    const { partition } = places[0] as { partition: number };
+    expect(places).toEqual([0, 1, 2].map((offset) => ({ partition, offset })));
+    await appender.stop({ flushMsMax: 1_000 });
+  });
+
   it('keeps what it has while the log is away and appends it in order when it is back', async () => {
     const { appender, flaky, onLog, tries, lost } = await setUp();
     flaky.away = true;
