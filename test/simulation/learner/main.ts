@@ -16,6 +16,8 @@ const REGRESSIONS = join(import.meta.dirname, '..', 'regressions');
 const SHRINK_RUNS_MAX = 400;
 /** More are only counted. */
 const SHRUNK_MAX = 3;
+/** Told one by one. */
+const TOLD_MAX = 20;
 const MUTATION_SEEDS_MAX = 600;
 
 interface Options {
@@ -79,7 +81,7 @@ async function runPlans(files: readonly string[], options: Options): Promise<Cou
           counts.failed += 1;
           failures.push(answer);
           progress.stop();
-          process.stdout.write(told(answer));
+          if (failures.length <= TOLD_MAX) process.stdout.write(told(answer));
         }
         progress.update(counts.passed + counts.failed);
         return true;

@@ -15,6 +15,8 @@ export interface Plan {
     readonly publishIntervalMs: number;
     readonly sessionTimeoutMs: number;
     readonly pollRecordsMax: number;
+    readonly publishEventsMin: number;
+    readonly publishWaitMsMax: number;
     readonly rollUpAgeMs: number;
   };
   readonly rates: Rates;
@@ -107,6 +109,8 @@ export function planOf(seed: number): Plan {
       publishIntervalMs: chance.among([5, 15]),
       sessionTimeoutMs: 60,
       pollRecordsMax: chance.among([1, 3, 10, 50]),
+      publishEventsMin: chance.among([1, 1, 5]),
+      publishWaitMsMax: 50,
       rollUpAgeMs: chance.among([YEAR_MS, YEAR_MS, 3_000, 8_000]),
     },
     rates: {
@@ -117,7 +121,7 @@ export function planOf(seed: number): Plan {
     },
     events: events.slice(0, -Math.ceil(count / 5)),
     epilogue: events.slice(-Math.ceil(count / 5)),
-    faults: Array.from({ length: chance.whole(0, 9) }, () => faultOf(chance, learners, spanMs)),
+    faults: Array.from({ length: chance.among([0, 1, 2, 4, 7, 12, 24]) }, () => faultOf(chance, learners, spanMs)),
   };
 }
 
@@ -184,6 +188,8 @@ function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
     'kill',
     'kill',
     'stop',
+    'freeze',
+    'freeze',
     'freeze',
     'freeze',
     'away',
