@@ -87,9 +87,16 @@ class EmbeddedStage implements Stage {
         ),
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, groupId: name },
-      observer: learnerTelemetry(createMetrics({ service: 'learner', process: false }), this.logger, (error) => {
-        // Being cut off ends a killed learner, as it should.
-        if (!(error instanceof Fenced)) throw error;
+      observer: learnerTelemetry(createMetrics({ service: 'learner', process: false }), this.logger, {
+        log: cut.log,
+        topics,
+        tasks: () => [],
+        storeBytes: async () => 0,
+        timeMs: Date.now,
+        failed: (error) => {
+          // Being cut off ends a killed learner, as it should.
+          if (!(error instanceof Fenced)) throw error;
+        },
       }),
     });
     this.learners.set(name, learner);

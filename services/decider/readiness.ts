@@ -8,9 +8,10 @@ export interface Readiness {
   /** Where what is served was read from. */
   readonly origin: StateOrigin;
   readonly why: string;
-  readonly experiments: number;
-  /** Experiments that have no snapshot: they deal their fallback arm. */
-  readonly withoutSnapshot: number;
+  /** `null` before any has been read: none would be another thing. */
+  readonly experiments: number | null;
+  /** Experiments that have no snapshot: they deal their fallback arm. `null` before any has been read. */
+  readonly withoutSnapshot: number | null;
   /** Of the snapshot that was appended first; `null` when there is none. */
   readonly oldestSnapshotAgeMs: number | null;
 }
@@ -29,14 +30,15 @@ export function readinessOf(state: {
 }): Readiness {
   const active = [...state.served].filter(({ deciding }) => deciding.experiment.state === 'active');
   const appendTimesMs = active.flatMap(({ held }) => (held === null ? [] : [held.appendTimeMs]));
-  const ready = state.origin !== 'none' && !state.stopping;
+  const isRead = state.origin !== 'none';
+  const ready = isRead && !state.stopping;
   return {
     status: state.stopping ? 'stopping' : ready ? 'ready' : 'not-ready',
     ready,
     origin: state.origin,
     why: state.stopping ? 'the decider is stopping' : WHY[state.origin],
-    experiments: active.length,
-    withoutSnapshot: active.length - appendTimesMs.length,
+    experiments: isRead ? active.length : null,
+    withoutSnapshot: isRead ? active.length - appendTimesMs.length : null,
     oldestSnapshotAgeMs:
       appendTimesMs.length === 0 ? null : state.nowMs - appendTimesMs.reduce((a, b) => Math.min(a, b)),
   };

@@ -50,6 +50,8 @@ export interface LearnerOptions {
 
 export interface Learner {
   readonly tally: TallyRole;
+  /** `null` when every partition owned is restored and every tally owned has been read; else what is missing. */
+  notReady(): string | null;
   /** Hands everything over: commits, publishes, leaves its groups. */
   stop(): Promise<void>;
 }
@@ -89,6 +91,11 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
   await Promise.all([tally.start(), publish.start()]);
   return {
     tally,
+    notReady() {
+      const [restoring, reading] = [tally.restoring(), publish.reading()].map((partitions) => partitions.join(', '));
+      if (restoring !== '') return `partitions being restored: ${restoring}`;
+      return reading === '' ? null : `partitions of ${topics.tallies} being read: ${reading}`;
+    },
     async stop() {
       await tally.stop();
       await publish.stop();

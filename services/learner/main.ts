@@ -2,7 +2,7 @@
 /**
  * The learner as a process: chooses Kafka, the schema registry and LevelDB.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createCodecs } from '../contracts/codec.ts';
@@ -49,12 +49,13 @@ async function run(values: LearnerValues): Promise<void> {
   const metrics = createMetrics({ service: 'learner', process: true });
   if (values.ephemeral) await rm(values.data, { recursive: true, force: true });
   await mkdir(values.data, { recursive: true });
+  const storeFolder = (partition: number): string => join(values.data, `${topics.decisions}-${partition}`);
   let learner: Learner | null = null;
   const admin = await startAdminServer({
     host: values.host,
     port: values.port,
     metrics,
-    notReady: () => notReady(learner),
+    notReady: () => (learner === null ? 'starting' : learner.notReady()),
     nowMs: Date.now,
   });
   lifecycle.started('admin server', () => admin.close());
@@ -64,7 +65,7 @@ async function run(values: LearnerValues): Promise<void> {
     codecs,
     openStore: (partition) =>
       openLevelStore({
-        folder: join(values.data, `${topics.decisions}-${partition}`),
+        folder: storeFolder(partition),
         cacheBytes: values.storeCacheBytes,
         writeBufferBytes: values.storeWriteBufferBytes,
         onUnreadable: (error) => logger.warn({ partition, err: error }, 'local store thrown away, rebuilding it'),
@@ -82,15 +83,31 @@ async function run(values: LearnerValues): Promise<void> {
       pollRecordsMax: values.pollRecordsMax,
       reopenDelayMs: REOPEN_DELAY_MS,
     },
-    observer: learnerTelemetry(metrics, logger, (error) => lifecycle.fail(error)),
+    observer: learnerTelemetry(metrics, logger, {
+      log,
+      topics,
+      tasks: () => learner?.tally.tasks() ?? [],
+      storeBytes: (partition) => folderBytes(storeFolder(partition)),
+      timeMs: Date.now,
+      failed: (error) => lifecycle.fail(error),
+    }),
   });
   lifecycle.started('learner', () => stopped(learner, logger));
   logger.info({ port: admin.port }, 'started');
 }
 
-function notReady(learner: Learner | null): string | null {
-  if (learner === null) return 'starting';
-  return learner.tally.isReady() ? null : 'a partition is being restored';
+async function folderBytes(folder: string): Promise<number> {
+  const files = await readdir(folder);
+  // Files come and go while the store compacts.
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(join(folder, file)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function stopped(learner: Learner | null, logger: Logger): Promise<void> {

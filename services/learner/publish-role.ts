@@ -5,13 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
-import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
+import type { GroupMembership } from '../platform/log/port.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 
 /** A change ends the wait; this only bounds it. */
 const IDLE_WAIT_MS_MAX = 60_000;
 
-export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' | 'writer'> {
+export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition'> {
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
   readonly publishIntervalMs: number;
@@ -21,6 +21,7 @@ interface Running {
   readonly publisher: Publisher;
   readonly stop: AbortController;
   readonly done: Promise<void>;
+  isStarted: boolean;
 }
 
 export class PublishRole {
@@ -55,16 +56,21 @@ export class PublishRole {
     await Promise.all([...this.running.keys()].map((partition) => this.disown(partition)));
   }
 
+  /** The partitions of the tallies owned that are not read yet. */
+  reading(): number[] {
+    return [...this.running].flatMap(([partition, { isStarted }]) => (isStarted ? [] : [partition]));
+  }
+
   defined(experiment: Experiment): void {
     for (const { publisher } of this.running.values()) publisher.defined(experiment);
   }
 
   private own(partition: number): void {
-    const writer = this.options.log.writer();
-    const publisher = new Publisher({ ...this.options, partition, writer });
+    const publisher = new Publisher({ ...this.options, partition });
     const stop = new AbortController();
-    const done = this.run(publisher, writer, stop.signal).catch((error: unknown) => this.options.failed(error));
-    this.running.set(partition, { publisher, stop, done });
+    const running = { publisher, stop, done: Promise.resolve(), isStarted: false };
+    const done = this.run(running).catch((error: unknown) => this.options.failed(error));
+    this.running.set(partition, Object.assign(running, { done }));
   }
 
   private async disown(partition: number): Promise<void> {
@@ -75,9 +81,12 @@ export class PublishRole {
     await running.done;
   }
 
-  private async run(publisher: Publisher, writer: LogWriter, stop: AbortSignal): Promise<void> {
+  private async run(running: Running): Promise<void> {
+    const { publisher } = running;
+    const stop = running.stop.signal;
     try {
       await this.whileUnavailable(() => publisher.start(), stop);
+      running.isStarted = true;
       stop.addEventListener('abort', () => publisher.wake());
       while (!stop.aborted) {
         await publisher.changed(IDLE_WAIT_MS_MAX);
@@ -87,7 +96,6 @@ export class PublishRole {
       await this.drain(publisher);
     } finally {
       await publisher.stop();
-      await writer.close();
     }
   }
 

@@ -71,9 +71,9 @@ export class TallyRole {
     return [...this.running.values()].flatMap(({ task }) => (task === null ? [] : [task]));
   }
 
-  /** Whether every partition owned has been restored. */
-  isReady(): boolean {
-    return [...this.running.values()].every(({ task }) => task !== null);
+  /** The partitions owned that are not restored yet. */
+  restoring(): number[] {
+    return [...this.running].flatMap(([partition, { task }]) => (task === null ? [partition] : []));
   }
 
   async start(): Promise<void> {

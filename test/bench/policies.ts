@@ -1,8 +1,6 @@
 /** Speed of the core's hot paths, each against a plain reference in the same run. */
-import { decide } from '../../services/core/deciding/decide.ts';
-import { serve } from '../../services/core/deciding/served.ts';
 import { assert } from '../../services/core/errors.ts';
-import type { ArmId, DecisionId, ExperimentId, UnitId } from '../../services/core/events.ts';
+import type { ArmId, DecisionId, ExperimentId } from '../../services/core/events.ts';
 import { PartitionSums } from '../../services/core/learning/sums.ts';
 import { betaTs } from '../../services/core/policies/beta-ts.ts';
 import { linearTs } from '../../services/core/policies/linear-ts.ts';
@@ -13,18 +11,27 @@ import { pucb } from '../../services/core/policies/pucb.ts';
 import { validateParameters } from '../../services/core/policies/registry.ts';
 import { seededRandom } from '../../services/core/random.ts';
 import { sumsLayout } from '../../services/core/sums/layout.ts';
-import { experiment } from '../support/core.ts';
 import { counted, learned } from '../unit/core/policies/policies.ts';
 import { type Bar, bar } from './bars.ts';
 import { type Body, heapBytes, median, ratio, timesOf } from './measure.ts';
 import { naiveBetaSelection } from './naive-selection.ts';
+import { catalogue, decisionsOf, PARAMETERS, servedArms } from './served-arms.ts';
+import { slotBars } from './slots.ts';
 
 const DIMENSION = 32;
 const CONTEXTUAL_ARMS = 20;
 const CONTEXTS = 64;
 
 export function policyBars(): readonly Bar[] {
-  return [upperBoundsBar(), linearSamplingBar(), thompsonSnapshotBar(), decisionBar(), sumsBar(), ...allocationBars()];
+  return [
+    upperBoundsBar(),
+    linearSamplingBar(),
+    thompsonSnapshotBar(),
+    ...slotBars(),
+    decisionBar(),
+    sumsBar(),
+    ...allocationBars(),
+  ];
 }
 
 function upperBoundsBar(): Bar {
@@ -77,19 +84,12 @@ function linearSamplingBar(): Bar {
 }
 
 function thompsonSnapshotBar(): Bar {
-  const random = seededRandom(4);
-  // As of a catalogue in use: some arms dealt thousands of times, some hardly ever.
-  const arms = Array.from({ length: 4_000 }, () => {
-    const n = Math.floor(10 ** (3.3 * random.next()));
-    return [n, Math.round(n * (0.02 + 0.1 * random.next()))] as const;
-  });
-  const input = counted(arms);
-  const parameters = validateParameters(betaTs, new Map());
-  const alpha = Float64Array.from(arms, ([, rewards]) => 1 + rewards);
-  const beta = Float64Array.from(arms, ([n, rewards]) => 1 + n - rewards);
-  assertAgree(betaTs.prepare(input, parameters).get('probability')!, naiveBetaSelection(alpha, beta));
+  const input = catalogue(4_000);
+  const state = betaTs.prepare(input, PARAMETERS);
+  const [alpha, beta] = [state.get('alpha')!, state.get('beta')!];
+  assertAgree(state.get('probability')!, naiveBetaSelection(alpha, beta));
   const [prepared, naive] = timesOf(
-    [() => betaTs.prepare(input, parameters).size, () => naiveBetaSelection(alpha, beta)[0]!],
+    [() => betaTs.prepare(input, PARAMETERS).size, () => naiveBetaSelection(alpha, beta)[0]!],
     { rounds: 9, calls: 1 },
   );
   return bar('Beta TS snapshot, 4,000 arms, to a single grid', ratio(prepared!, naive!), '×', 'at most', 2);
@@ -103,35 +103,8 @@ function assertAgree(found: Float64Array, reference: Float64Array): void {
 }
 
 function decisionBar(): Bar {
-  const input = counted(Array.from({ length: 10 }, (_, arm) => [1_000, 50 + arm] as const));
-  const parameters = validateParameters(betaTs, new Map());
-  const policies = [{ kind: 'beta-ts', parameters }];
-  const arms = input.armIds.map((id) => ({ id, state: 'active' as const, sinceVersion: 1, attributes: new Map() }));
-  const definition = experiment({ arms, policies, fallbackArmId: arms[0]!.id, floor: 0.01 });
-  const snapshot = serve(definition, {
-    experimentId: definition.id,
-    experimentVersion: 1,
-    version: 1,
-    digest: '',
-    clockMs: 0,
-    offsets: [],
-    arms: input.armIds.map((armId) => ({ armId, pulls: 0, n: 0, sumR: 0, sumRR: 0 })),
-    holdout: null,
-    policies: [{ kind: 'beta-ts', parameters, state: betaTs.prepare(input, parameters) }],
-  });
-  const stamp = { decisionId: 'd' as DecisionId, decidedAtMs: 0 };
-  const requests = Array.from({ length: 1_024 }, (_, i) => ({
-    unitId: `user-${i}` as UnitId,
-    context: new Map(),
-    algorithm: null,
-    eligibleArmIds: null,
-    slots: 1,
-  }));
-  let next = 0;
-  const [decided, empty] = timesOf(
-    [() => decide(snapshot, requests[next++ % requests.length]!, stamp).slots[0]!.armIndex, () => 0],
-    { rounds: 201, calls: 1_000 },
-  );
+  const served = servedArms(counted(Array.from({ length: 10 }, (_, arm) => [1_000, 50 + arm] as const)), { slots: 1 });
+  const [decided, empty] = timesOf([decisionsOf(served, { slots: 1 }), () => 0], { rounds: 201, calls: 1_000 });
   const above = median(decided!.map((time, round) => time - empty![round]!)) / 1_000;
   return bar('a whole decision, 10 arms without context, above an empty function', above, 'µs', 'at most', 2);
 }

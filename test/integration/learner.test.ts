@@ -121,3 +121,19 @@ describe('the learner', () => {
     expect(digests[0]).not.toBe(digests[1]);
   });
 });
+
+it('a learner is ready when all that it owns is restored and read, and says what is missing until then', async () => {
+  const world = await World.create({ partitions: 1 });
+  await world.define(experiment());
+  const gate = Promise.withResolvers<void>();
+  const learner = await world.learner({
+    openStore: async (): Promise<Store> => {
+      await gate.promise;
+      return new MemoryStore();
+    },
+  });
+  expect(learner.notReady()).toBe('partitions being restored: 0');
+  gate.resolve();
+  await expect.poll(() => learner.notReady()).toBeNull();
+  await learner.stop();
+});

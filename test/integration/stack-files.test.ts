@@ -49,8 +49,11 @@ describe('what is deployed speaks of what the services have', () => {
   const sources = globSync('services/**/*.ts', { cwd: CHECKOUT }).map((file) => read(file));
   const inSources = (text: string) => sources.some((source) => source.includes(`'${text}'`));
 
-  it('every metric on the dashboard is one that a service registers', () => {
-    const metrics = read('deploy', 'grafana', 'dashboards', 'croupier.json').match(/\b(mab|croupier)_[a-z_]+/g) ?? [];
+  it.each([
+    ['on the dashboard', join('grafana', 'dashboards', 'croupier.json')],
+    ['that an alert watches', join('prometheus', 'rules.yml')],
+  ])('every metric %s is one that a service registers', (_where, file) => {
+    const metrics = read('deploy', file).match(/\b(mab|croupier)_[a-z_]+/g) ?? [];
     const names = new Set(metrics.map((metric) => metric.replace(/_(bucket|sum|count)$/, '')));
     expect(names.size).toBeGreaterThan(4);
     expect([...names].filter((name) => !inSources(name))).toEqual([]);

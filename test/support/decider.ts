@@ -193,6 +193,8 @@ export async function setUpDecider(
     experiment({
       id: 'aged' as ExperimentId,
       context: [{ kind: 'number', name: 'age', mean: 0, scale: 1 }],
+      // So that a decision can be asked for twice.
+      pendingExposure: false,
       policies: [
         {
           kind: 'linucb',

@@ -263,7 +263,7 @@ function failingObserver(): LearnerObserver {
       fenced: ignore,
       failed,
     },
-    publish: { published: ignore, refused: (_id, error) => fail(error), repaired: ignore, unavailable: fail },
+    publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
     definitionRefused: fail,
     unavailable: fail,
     failed,

@@ -26,6 +26,8 @@ export class SelectionGrid {
   private readonly cellsMax: number;
   /** From right to left, as far as anybody has needed them. */
   private readonly panels: KeptPanel[] = [];
+  /** Arms, the one that ends first from the right first. */
+  private readonly byLower: Int32Array;
   private readonly terms = new Float64Array(NODE_COUNT);
   private cells = 0;
 
@@ -33,6 +35,7 @@ export class SelectionGrid {
   constructor(family: PosteriorFamily, cellsMax = CELLS_MAX) {
     this.walk = new PanelWalk(family);
     this.cellsMax = cellsMax;
+    this.byLower = Int32Array.from(family.lower.keys()).sort((a, b) => family.lower[b]! - family.lower[a]!);
   }
 
   /** How many numbers it holds. */
@@ -86,10 +89,10 @@ export class SelectionGrid {
     return panel;
   }
 
+  /** Where the first of the arms that are kept ends: nothing is best to the left of it. */
   private endWithout(leftOut: readonly number[]): number {
-    const { lower } = this.walk.family;
-    const out = new Set(leftOut);
-    return lower.reduce((end, each, arm) => (out.has(arm) ? end : Math.max(end, each)), Number.NEGATIVE_INFINITY);
+    const arm = this.byLower.find((each) => !leftOut.includes(each));
+    return this.walk.family.lower[arm!]!;
   }
 }
 

@@ -43,27 +43,33 @@ const fitting = allPolicies().filter((policy) => policy.indicatorsOnly !== true)
 const kinds = fitting.map((policy) => policy.kind);
 
 describe('every policy, with any statistics', () => {
-  it.each(kinds)('gives probabilities that add up to 1 ± 1e-12, each at least floor / K: %s', (kind) => {
-    fc.assert(
-      fc.property(world, fc.double({ min: -500, max: 500, noNaN: true }), fc.string(), (given, age, unit) => {
-        const { served, definition } = given;
-        const context = new Map<string, number | boolean>([
-          ['age', age],
-          ['returning', age > 0],
-        ]);
-        const { slots, decision } = decide(served, request({ algorithm: kind, context, unit }), STAMP);
-        const { probabilities, eligible, armIndex } = slots[0]!;
-        const total = probabilities.reduce((sum, p) => sum + p, 0);
-        expect(Math.abs(total - 1)).toBeLessThanOrEqual(1e-12);
-        for (const p of probabilities) {
-          expect(p).toBeGreaterThanOrEqual(definition.floor / eligible.length);
-          expect(p).toBeLessThanOrEqual(1);
-        }
-        expect(decision.slots[0]!.propensity).toBe(probabilities[eligible.indexOf(armIndex)]);
-        expect(decision.slots[0]!.propensity).toBeGreaterThan(0);
-      }),
-    );
-  });
+  it.each(kinds)(
+    'gives probabilities that add up to 1 ± 1e-12, each at least floor / K, for every slot: %s',
+    (kind) => {
+      fc.assert(
+        fc.property(world, fc.double({ min: -500, max: 500, noNaN: true }), fc.string(), (given, age, unit) => {
+          const { served, definition } = given;
+          const context = new Map<string, number | boolean>([
+            ['age', age],
+            ['returning', age > 0],
+          ]);
+          const { slots, decision } = decide(served, request({ algorithm: kind, context, unit, slots: 3 }), STAMP);
+          expect(slots).toHaveLength(Math.min(3, definition.arms.length));
+          for (const [slot, { probabilities, eligible, armIndex }] of slots.entries()) {
+            const total = probabilities.reduce((sum, p) => sum + p, 0);
+            expect(Math.abs(total - 1)).toBeLessThanOrEqual(1e-12);
+            for (const p of probabilities) {
+              expect(p).toBeGreaterThanOrEqual(definition.floor / eligible.length);
+              expect(p).toBeLessThanOrEqual(1);
+            }
+            expect(decision.slots[slot]!.propensity).toBe(probabilities[eligible.indexOf(armIndex)]);
+            expect(decision.slots[slot]!.propensity).toBeGreaterThan(0);
+          }
+          expect(new Set(decision.slots.map(({ armId }) => armId)).size).toBe(slots.length);
+        }),
+      );
+    },
+  );
 
   it.each(kinds)('decides the same whatever was decided before: %s', (kind) => {
     fc.assert(
@@ -74,7 +80,7 @@ describe('every policy, with any statistics', () => {
           const asked = subsets
             .map((subset) => given.definition.arms.filter((_, index) => subset.includes(index)).map(({ id }) => id))
             .filter((ids) => ids.length > 0)
-            .map((eligibleArmIds) => request({ algorithm: kind, eligibleArmIds }));
+            .map((eligibleArmIds) => request({ algorithm: kind, eligibleArmIds, slots: 2 }));
           const inOrder = asked.map((one) => decide(given.served, one, STAMP));
           const afresh = asked.map((one) => decide(serve(given.definition, given.snapshot), one, STAMP));
           expect(inOrder).toEqual(afresh);

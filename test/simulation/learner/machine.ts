@@ -204,7 +204,6 @@ export class Machine {
       },
       publish: {
         published: ignore,
-        repaired: (key) => this.options.fail(`${actor.name} had to repair ${key}`),
         refused: wrong('no snapshot can be built'),
         unavailable: ignore,
       },

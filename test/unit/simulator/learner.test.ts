@@ -72,3 +72,29 @@ test('what is older than its window is forgotten', () => {
   learn(100, 0);
   expect(probabilities(101)).toEqual([0.5, 0.5]);
 });
+
+test('albums in two slots learn each from their own reward, and a new one has the prior', () => {
+  const random = seededRandom(1);
+  const world = new Albums({ albums: 5, newADay: 1, stepsADay: 1, slots: 2 }, random);
+  world.nextUnit(random);
+  const learner = new SimulatedLearner(world, { seed: 4, policy: parsePolicy('beta-ts'), pendingExposure: true });
+  const { decision, slots } = learner.decide(UNIT(0), 0);
+  const [liked, disliked] = slots.map(({ armIndex }) => armIndex) as [number, number];
+  for (const [slot, value] of [1, 0].entries()) {
+    learner.reward(decision, { armId: decision.slots[slot]!.armId, revision: 0, value, isLast: slot === 1 }, 0);
+  }
+  expect(learner.counts).toMatchObject({ decisionsJoined: 1, rewardsJoined: 2 });
+  learner.publish(1);
+  const [first] = learner.decide(UNIT(1), 1).slots;
+  const untried = [0, 1, 2, 3, 4].filter((arm) => arm !== liked && arm !== disliked);
+  expect(first!.probabilities[liked]).toBeGreaterThan(first!.probabilities[untried[0]!]!);
+  expect(first!.probabilities[untried[0]!]).toBeGreaterThan(first!.probabilities[disliked]!);
+
+  world.nextUnit(random);
+  learner.redefine(world, 2);
+  const [after] = learner.decide(UNIT(2), 2).slots;
+  expect(after!.eligible).toEqual([1, 2, 3, 4, 5]);
+  const probabilityOf = (arm: number) => after!.probabilities[after!.eligible.indexOf(arm)]!;
+  const alike = [5, ...untried.filter((arm) => arm > 0)].map(probabilityOf);
+  for (const p of alike) expect(p).toBeCloseTo(alike[0]!, 13);
+});

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BetaPosteriors } from '../../../../services/core/numerics/beta-posteriors.ts';
 import { NormalPosteriors } from '../../../../services/core/numerics/normal-posteriors.ts';
 import type { PosteriorFamily } from '../../../../services/core/numerics/panel-walk.ts';
+import { SelectionGrid } from '../../../../services/core/numerics/selection-grid.ts';
 import { selectionProbabilities } from '../../../../services/core/numerics/selection-probabilities.ts';
 import { TPosteriors } from '../../../../services/core/numerics/t-posteriors.ts';
 import { type Random, seededRandom } from '../../../../services/core/random.ts';
@@ -35,6 +36,34 @@ describe('exact selection probabilities lie within 4 standard errors of the shar
     60_000,
   );
 });
+
+it('the two arms of a list are dealt as often as one after the other is drawn, the first left out', () => {
+  const { family, draw } = betas([3, 5, 2, 9], [20, 30, 10, 50]);
+  const arms = [0, 1, 2, 3];
+  const draws = 3e5;
+  const random = seededRandom(43);
+  const dealt = new Float64Array(16);
+  for (let i = 0; i < draws; i++) {
+    const first = winner(arms, draw, random);
+    const second = winner(
+      arms.filter((arm) => arm !== first),
+      draw,
+      random,
+    );
+    dealt[4 * first + second]! += 1;
+  }
+  const first = selectionProbabilities(family);
+  const grid = new SelectionGrid(family);
+  for (const arm of arms) {
+    const second = grid.without([arm])!;
+    for (const other of arms) expectShare(dealt[4 * arm + other]!, draws, first[arm]! * second[other]!);
+  }
+});
+
+function winner(arms: readonly number[], draw: Draw, random: Random): number {
+  const values = arms.map((arm) => draw(arm, random));
+  return arms[values.indexOf(Math.max(...values))]!;
+}
 
 function expectShare(wins: number, draws: number, p: number): void {
   expect(Math.abs(wins / draws - p)).toBeLessThanOrEqual(4 * Math.sqrt((p * (1 - p)) / draws));
