@@ -7,8 +7,8 @@ import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
 import type { Log } from '../../services/platform/log/port.ts';
 
-/** The live learner, and one that learns from the same inputs without ever being disturbed. */
-export const LEARNERS = ['live', 'undisturbed'] as const;
+/** The live learner, one that learns from the same inputs undisturbed, and one that has nothing but the live one's tallies. */
+export const LEARNERS = ['live', 'undisturbed', 'rebuilt'] as const;
 export type LearnerName = (typeof LEARNERS)[number];
 
 export interface Stage {
@@ -34,7 +34,13 @@ export interface RunningLearner {
 export const DAY_MS = 300;
 
 /** Long enough for 30 such days; short enough that the demo sees decisions run out. */
-export const DEMO_LIMITS: JoinLimits = { windowMs: 10_000, graceMs: 2_000, earlyGraceMs: 2_000 };
+export const DEMO_LIMITS: JoinLimits = {
+  windowMs: 10_000,
+  graceMs: 2_000,
+  earlyGraceMs: 2_000,
+  unitEventsMax: 200,
+  unitSpanMs: DAY_MS,
+};
 
 export function topicsOf(prefix: string, learner: LearnerName): TopicNames {
   return topicNames(prefix, learner === 'live' ? '' : `${learner}.`);

@@ -1,10 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ArmId, DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
+import {
+  type ArmId,
+  type DecisionId,
+  type ExperimentId,
+  type InputEvent,
+  STREAMS,
+} from '../../../services/core/events.ts';
 import { type Arm, ATTRIBUTION_MODELS, FOLDS } from '../../../services/core/experiment.ts';
+import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
-import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
-import { sumsByDefinition } from '../../support/definition.ts';
+import { cellsOf, decision, experiment, LIMITS, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
+import { notCrowded, sumsByDefinition } from '../../support/definition.ts';
 
 const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   id: id as ArmId,
@@ -12,14 +19,16 @@ const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   sinceVersion: 1,
   attributes: new Map([['cost', cost / 4]]),
 }));
-/** Two experiments that learn from the same rewards, each by an attribution and a fold drawn at random. */
+/** Two experiments that learn from the same rewards, by attributions and folds drawn at random; units are often crowded. */
 const given = fc
   .record({
     models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
     folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
+    unitEventsMax: fc.constantFrom(1, 2, 3, 200),
+    unitSpanMs: fc.constantFrom(20, 50, 150, 300),
   })
-  .map(({ models, folds }) =>
-    rules(
+  .map(({ models, folds, ...crowding }) => ({
+    ...rules(
       experiment({
         arms: ARMS,
         attribution: { model: models[0], windowMs: 100 },
@@ -46,7 +55,8 @@ const given = fc
         },
       }),
     ),
-  );
+    limits: { ...LIMITS, ...crowding },
+  }));
 
 const unit = fc.constantFrom('u', 'v');
 const stepMs: fc.Arbitrary<number> = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
@@ -184,8 +194,14 @@ function expectSameAsOracle(
   drop: readonly boolean[],
 ): void {
   const oracle = new Oracle(world);
-  for (const event of [...ds, ...rs]) oracle.learn(event);
-  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), world)));
+  const events = [...ds, ...rs];
+  for (const event of events) oracle.learn(event);
+  const uncrowded = new Oracle({ ...world, limits: LIMITS });
+  const taken = notCrowded(events, world);
+  for (const event of taken) uncrowded.learn(event);
+  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(uncrowded.groups.values(), world)));
+  const { decisionsCrowded, rewardsCrowded } = oracle.state.counts;
+  expect(decisionsCrowded + rewardsCrowded).toBe(events.length - taken.length);
   const live = new Oracle(world);
   interleave(ds, rs, order).forEach((event, index) => {
     live.learn(event);
@@ -197,6 +213,41 @@ function expectSameAsOracle(
   oracle.drop();
   expect(live.state.counts).toEqual(oracle.state.counts);
   expect(settledCounts(live.state.counts).unaccounted).toBe(0);
+}
+
+/** One unit over a time in which much runs out. Times of their own say nothing here, so that only the log's clocks do. */
+const longLog: fc.Arbitrary<InputEvent[]> = fc
+  .array(
+    fc.record({
+      stream: fc.constantFrom(...STREAMS),
+      stepMs: fc.constantFrom(1, 10, 19, 40, 60, 120),
+      id: fc.integer({ min: 0, max: 5 }),
+      revision: fc.integer({ min: 0, max: 1 }),
+      arms,
+    }),
+    { minLength: 12, maxLength: 40 },
+  )
+  .map((specs) => {
+    let clockMs = T0;
+    return specs.map(({ stream, stepMs, id, revision, arms: dealt }, at): InputEvent => {
+      clockMs += stepMs;
+      return stream === 'decisions'
+        ? { stream, clockMs, decision: decision({ id: `d${id}`, arms: dealt }) }
+        : { stream, clockMs, reward: reward({ id: `r${id}`, revision, value: 1 + at / 64 }) };
+    });
+  });
+const cut = fc.integer({ min: 8, max: 40 });
+
+/** As after the loss of a disk: the sums are kept, the groups made anew of what the log has from some time on. */
+function forgetAllButTheEnd(oracle: Oracle, learned: readonly InputEvent[], world: Rules): void {
+  const { clocks } = oracle.state;
+  const fromMs = lowClock(clocks) - rebuiltFromMs(world.limits);
+  const end = new Oracle(world);
+  for (const event of learned) if (event.clockMs >= fromMs) end.learn(event);
+  end.state.clocks = clocks;
+  end.drop();
+  oracle.groups.clear();
+  for (const [unitId, group] of end.groups) oracle.groups.set(unitId, group);
 }
 
 describe('learning is a function of the logs', { timeout: 60_000 }, () => {
@@ -221,6 +272,21 @@ describe('learning is a function of the logs', { timeout: 60_000 }, () => {
         ),
       ),
       { numRuns: 10_000 },
+    );
+  });
+
+  it('groups that are rebuilt from the end of the log alone go on to learn the same', () => {
+    fc.assert(
+      fc.property(given, longLog, cut, (world, events, at) => {
+        const whole = new Oracle(world);
+        for (const event of events) whole.learn(event);
+        const rebuilt = new Oracle(world);
+        for (const event of events.slice(0, at)) rebuilt.learn(event);
+        forgetAllButTheEnd(rebuilt, events.slice(0, at), world);
+        for (const event of events.slice(at)) rebuilt.learn(event);
+        expect(rebuilt.sums()).toEqual(whole.sums());
+      }),
+      { numRuns: 6_000 },
     );
   });
 
