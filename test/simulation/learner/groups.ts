@@ -85,7 +85,7 @@ export class Group {
     member.seenMs = this.weather.schedule.nowMs;
     const beat = (): void => {
       if (this.members.get(member.id) === member) this.heartbeat(member);
-      else if (member.leaving === null) void this.lost(member);
+      else void this.lost(member);
     };
     this.weather.schedule.after(
       this.sessionTimeoutMs / 3,
