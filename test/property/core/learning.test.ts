@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeContext } from '../../../services/core/deciding/encode-context.ts';
 import {
   type ArmId,
   type DecisionId,
@@ -7,11 +8,11 @@ import {
   type InputEvent,
   STREAMS,
 } from '../../../services/core/events.ts';
-import { type Arm, ATTRIBUTION_MODELS, FOLDS } from '../../../services/core/experiment.ts';
+import { type Arm, ATTRIBUTION_MODELS, type Feature, FOLDS } from '../../../services/core/experiment.ts';
 import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
 import { cellsOf, decision, experiment, LIMITS, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
-import { notCrowded, sumsByDefinition } from '../../support/definition.ts';
+import { allContexts, notCrowded, sumsByDefinition } from '../../support/definition.ts';
 
 const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   id: id as ArmId,
@@ -19,7 +20,16 @@ const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   sinceVersion: 1,
   attributes: new Map([['cost', cost / 4]]),
 }));
-/** Two experiments that learn from the same rewards, by attributions and folds drawn at random; units are often crowded. */
+const CONTEXT: readonly Feature[] = [
+  { kind: 'boolean', name: 'returning' },
+  { kind: 'cross', name: 'both', of: ['country', 'returning'] },
+  { kind: 'category', name: 'country', values: ['BR', 'DE'] },
+];
+const ENCODED = allContexts(CONTEXT).map((values) => [...encodeContext(CONTEXT, values).features]);
+/**
+ * Two experiments, one of them with counts by pattern of the context, that learn from the same rewards, by attributions and
+ * folds drawn at random; units are often crowded.
+ */
 const given = fc
   .record({
     models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
@@ -44,6 +54,8 @@ const given = fc
       experiment({
         id: 'layout' as ExperimentId,
         arms: ARMS,
+        layout: { aspects: [{ name: 'button', variants: ['A', 'B', 'C'] }], crosses: [] },
+        context: CONTEXT,
         attribution: { model: models[1], windowMs: 100 },
         reward: {
           metric: 'click',
@@ -75,6 +87,7 @@ const decisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constantFrom<string>('coupon', 'layout'),
+    context: fc.nat(ENCODED.length - 1),
     arms,
     unit,
     stepMs,
@@ -99,13 +112,14 @@ const rewards = fc.array(
 
 function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
   let clockMs = T0;
-  return specs.map((spec) => {
+  return specs.map(({ context, ...spec }) => {
     clockMs += spec.stepMs;
     const atMs = clockMs + spec.skewMs;
+    const features = spec.experimentId === 'layout' ? ENCODED[context]! : [];
     return {
       stream: 'decisions',
       clockMs,
-      decision: decision({ ...spec, experimentId: spec.experimentId as ExperimentId, atMs }),
+      decision: decision({ ...spec, experimentId: spec.experimentId as ExperimentId, features, atMs }),
     };
   });
 }
@@ -157,6 +171,7 @@ const edgeDecisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constant<string>('coupon'),
+    context: fc.constant(0),
     arms,
     unit: edgeUnit,
     clockMs: edgeClockMs,

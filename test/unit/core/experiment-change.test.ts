@@ -54,3 +54,34 @@ test('a deletion is a version too, and a second one is none', () => {
   expect(deleted).toMatchObject({ version: 2, state: 'deleted' });
   expect(deletedDefinition(deleted)).toBeNull();
 });
+
+test('forgetting says since which version, and keeps that when only its span changes', () => {
+  const forgets = (spanMs: number) => ({ kind: 'half-life', spanMs, sinceVersion: 1 }) as const;
+  const begun = nextDefinition(standing, wanted({ arms: arms('A', 'B'), forgetting: forgets(7) }))!;
+  expect(begun).toMatchObject({ version: 2, forgetting: { spanMs: 7, sinceVersion: 2 } });
+  const slower = nextDefinition(begun, wanted({ arms: arms('A', 'B'), forgetting: forgets(9) }))!;
+  expect(slower).toMatchObject({ version: 3, forgetting: { spanMs: 9, sinceVersion: 2 } });
+  expect(nextDefinition(slower, wanted({ arms: arms('A', 'B'), forgetting: forgets(9) }))).toBeNull();
+});
+
+const PAGE = {
+  arms: arms('A', 'B'),
+  layout: { aspects: [{ name: 'button', variants: ['A', 'B'] }], crosses: [] },
+  context: [{ kind: 'boolean', name: 'returning' }],
+} as const;
+
+test('counts by pattern are kept from the start or never: a layout cannot come later, nor go', () => {
+  const message = /the aspects of its layout cannot change from .* what was learned so far was not kept by them/;
+  const { layout: _, ...named } = PAGE;
+  expect(() => nextDefinition({ ...wanted(named), appliedAtMs: [5] }, wanted(PAGE))).toThrow(message);
+  expect(() => nextDefinition({ ...wanted(PAGE), appliedAtMs: [5] }, wanted(named))).toThrow(message);
+});
+
+test('which crosses are learned may change, aspects may not', () => {
+  const before = { ...wanted(PAGE), appliedAtMs: [5] };
+  const crossed = wanted({ ...PAGE, layout: { ...PAGE.layout, crosses: [['button', 'returning']] } });
+  expect(nextDefinition(before, wanted(PAGE))).toBeNull();
+  expect(nextDefinition(before, crossed)).toMatchObject({ version: 2, layout: { crosses: [['button', 'returning']] } });
+  const renamed = wanted({ ...PAGE, layout: { aspects: [{ name: 'colour', variants: ['A', 'B'] }], crosses: [] } });
+  expect(() => nextDefinition(before, renamed)).toThrow('the aspects of its layout cannot change');
+});
