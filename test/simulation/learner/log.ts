@@ -72,6 +72,7 @@ export class SimulatedLog implements Log {
     this.admin = {
       createTopics: (specs) => call('create topics', () => admin.createTopics(specs)),
       deleteTopics: (topics) => call('delete topics', () => admin.deleteTopics(topics)),
+      describe: (topic) => call(`describe ${topic}`, () => admin.describe(topic)),
       partitionCount: (topic) => call(`count ${topic}`, () => admin.partitionCount(topic)),
       offsets: (topic) => call(`offsets ${topic}`, () => admin.offsets(topic)),
       offsetsAt: (topic, timeMs) => call(`offsets ${topic} at ${timeMs}`, () => admin.offsetsAt(topic, timeMs)),
