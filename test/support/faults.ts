@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Fenced } from '../../services/core/errors.ts';
 import type { AppendRecord, Log, LogWriter, TopicPartition } from '../../services/platform/log/port.ts';
-import type { Store, StoreCommit } from '../../services/platform/store/port.ts';
+import type { Store } from '../../services/platform/store/port.ts';
 
 /** Crash points, counted over the log's appends and the stores' commits together, in the order they happen. */
 export class CrashPoint {
@@ -41,11 +41,17 @@ export class CrashPoint {
 
   store(store: Store): Store {
     return {
-      getMany: (keys) => store.getMany(keys),
-      range: (from, to, limit) => store.range(from, to, limit),
-      commit: async (commit: StoreCommit) => {
+      get: (unit) => store.get(unit),
+      put: (unit, value, due) => store.put(unit, value, due),
+      delete: (unit) => store.delete(unit),
+      takeDue: (upTo, limit) => store.takeDue(upTo, limit),
+      getNamed: (name) => store.getNamed(name),
+      putNamed: (name, value) => store.putNamed(name, value),
+      deleteNamed: (name) => store.deleteNamed(name),
+      names: () => store.names(),
+      commit: async () => {
         this.step();
-        await store.commit(commit);
+        await store.commit();
       },
       clear: () => store.clear(),
       close: () => store.close(),
@@ -128,6 +134,7 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
       createTopics: (specs) => log.admin.createTopics(specs),
       deleteTopics: (names) => log.admin.deleteTopics(names),
       partitionCount: (topic) => log.admin.partitionCount(topic),
+      describe: (topic) => log.admin.describe(topic),
       offsets: async (topic) =>
         (await log.admin.offsets(topic)).map(({ start, end }, partition) => ({
           start: kept({ topic, partition }, start),

@@ -110,6 +110,7 @@ export class World {
   async learner(
     options: {
       log?: Log;
+      codecs?: Codecs;
       openStore?: (partition: number) => Promise<Store>;
       settings?: Partial<LearnerSettings>;
       observer?: ObserverOverrides;
@@ -118,7 +119,7 @@ export class World {
     return startLearner({
       log: options.log ?? this.log,
       topics: this.topics,
-      codecs: this.codecs,
+      codecs: options.codecs ?? this.codecs,
       openStore: options.openStore ?? (async () => new MemoryStore()),
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, limits: this.limits, ...options.settings },

@@ -16,6 +16,7 @@ import type {
   LogReader,
   LogWriter,
   TopicPartition,
+  TopicSettings,
   TopicSpec,
 } from '../log/port.ts';
 import { Signal } from '../log/signal.ts';
@@ -148,6 +149,15 @@ class EmbeddedAdmin implements LogAdmin {
   async partitionCount(topic: string): Promise<number | null> {
     this.#assertOpen();
     return this.#topics.find(topic)?.spec.partitions ?? null;
+  }
+
+  async describe(topic: string): Promise<TopicSettings | null> {
+    this.#assertOpen();
+    const spec = this.#topics.find(topic)?.spec;
+    if (spec === undefined) return null;
+    const { partitions, cleanup, retentionMs, compactionLagMs = 0, recordBytesMax } = spec;
+    const isAppendTime = true;
+    return { partitions, isAppendTime, cleanup, retentionMs, retentionBytes: null, compactionLagMs, recordBytesMax };
   }
 
   async offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]> {
