@@ -21,8 +21,8 @@ it('a seed runs the same way each time', async () => {
   expect((await simulation('--twice', '--seeds', '20', '--from', '900')).trimEnd()).toMatch(/\n20 passed, 0 failed$/);
 }, 120_000);
 
-it('a seed fails when learners that were overtaken may go on writing', async () => {
-  const told = await simulation('--mutation', 'earlier owners may go on writing', '--seeds', '8', '--from', '25');
+it('some seed fails when learners that were overtaken may go on writing', async () => {
+  const told = await simulation('--mutation', 'earlier owners may go on writing', '--seeds', '60');
   expect(told).toContain('the smallest plan found that fails');
   expect(told).not.toMatch(/ 0 failed\n$/);
 }, 120_000);
