@@ -33,6 +33,7 @@ export class CrashPoint {
     return {
       reader: () => log.reader(),
       writer: () => this.writer(log.writer(), appendsTo),
+      soleWriter: async (name) => this.writer(await log.soleWriter(name), appendsTo),
       membership: () => log.membership(),
       admin: log.admin,
       close: () => log.close(),
@@ -79,23 +80,22 @@ export class CrashPoint {
 
 /** A view of a log that takes each record of a topic by itself, and lets everybody read it before the next one. */
 export function oneByOne(log: Log, topic: string): Log {
+  const split = (writer: LogWriter): LogWriter => ({
+    append: async (to, records) => {
+      if (to.topic !== topic) return writer.append(to, records);
+      const offsets: number[] = [];
+      for (const record of records) {
+        offsets.push(await writer.append(to, [record]));
+        for (let turn = 0; turn < 20; turn++) await setImmediate();
+      }
+      return offsets[0]!;
+    },
+    close: () => writer.close(),
+  });
   return {
     reader: () => log.reader(),
-    writer: () => {
-      const writer = log.writer();
-      return {
-        append: async (to, records) => {
-          if (to.topic !== topic) return writer.append(to, records);
-          const offsets: number[] = [];
-          for (const record of records) {
-            offsets.push(await writer.append(to, [record]));
-            for (let turn = 0; turn < 20; turn++) await setImmediate();
-          }
-          return offsets[0]!;
-        },
-        close: () => writer.close(),
-      };
-    },
+    writer: () => split(log.writer()),
+    soleWriter: async (name) => split(await log.soleWriter(name)),
     membership: () => log.membership(),
     admin: log.admin,
     close: () => log.close(),
@@ -129,6 +129,7 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
       };
     },
     writer: () => log.writer(),
+    soleWriter: (name) => log.soleWriter(name),
     membership: () => log.membership(),
     admin: {
       createTopics: (specs) => log.admin.createTopics(specs),

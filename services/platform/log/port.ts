@@ -137,6 +137,13 @@ export interface LogAdmin {
 export interface Log {
   reader(): LogReader;
   writer(): LogWriter;
+  /**
+   * The newest writer of a name. Its first append to a partition ends all earlier ones of that name there: nothing that
+   * they send, or sent before without an answer, arrives any more. They are told Unavailable `overtaken`. After any
+   * Unavailable a sole writer takes no more: ask for a new one, if the work is still yours. See sole-writer.ts.
+   * @throws Unavailable.
+   */
+  soleWriter(name: string): Promise<LogWriter>;
   membership(): GroupMembership;
   readonly admin: LogAdmin;
   close(): Promise<void>;
