@@ -2,8 +2,10 @@
  * The input topics of a bench on real Kafka: created once for each shape, filled, and kept for the next run of the same
  * stack, since filling takes longer than reading. Owns nothing after `prepare`.
  */
+import { crc32 } from 'node:zlib';
 import { createCodecs } from '../../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
+import { loadSchemas } from '../../../services/contracts/schemas.ts';
 import type { Experiment, PolicySpec } from '../../../services/core/experiment.ts';
 import { betaTs } from '../../../services/core/policies/beta-ts.ts';
 import { linUcb } from '../../../services/core/policies/linucb.ts';
@@ -31,9 +33,10 @@ export interface Cluster {
   readonly registry: { url: string; auth: null; timeoutMs: number; triesMax: number };
 }
 
-/** Everything before topic names of this shape. */
+/** Everything before topic names of this shape, under the schemas as they are. */
 export function prefixOf({ pending, live, experiments, arms, dimension }: Shape): string {
-  return `bench-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
+  const texts = [...loadSchemas().values()].map(({ text }) => text).join();
+  return `bench-${crc32(texts).toString(36)}-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
 }
 
 /** Makes sure that the topics hold the events of the shape. */
