@@ -22,7 +22,7 @@ const RECOVERED_MS = 2_000;
 interface Round {
   readonly fault: string;
   readonly failures: readonly string[];
-  /** From each loss to the first snapshot that reflects more than those before it. */
+  /** From each loss to the first snapshot that reflects, in every partition, what came after it. */
   readonly recoveryMs: readonly number[];
 }
 
@@ -43,7 +43,7 @@ const command = new Command('npm run chaos --')
     const recoveryMs = rounds.flatMap((round) => round.recoveryMs).sort((a, b) => a - b);
     const [p50Ms, p99Ms] = [quantile(recoveryMs, 0.5), quantile(recoveryMs, 0.99)];
     process.stdout.write(
-      `recovery, from a loss to the next snapshot: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
+      `recovery, from a loss to a snapshot of what came after it in every partition: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
     );
     if (options.json !== undefined)
       await writeFile(options.json, `${JSON.stringify({ rounds, p50Ms, p99Ms }, null, 2)}\n`);
@@ -106,18 +106,22 @@ async function play(fault: Fault, folder: string): Promise<Round> {
   }
 }
 
-/** From each loss to the append of the next snapshot with a larger version than all before the loss. */
+/** From each loss to the append of a snapshot that reflects, in every partition, a decision appended since. */
 async function recoveries(installation: Installation, lossesMs: readonly number[]): Promise<number[]> {
-  const records = await installation.recordsOf(installation.topics.snapshots);
+  const { log, topics, codecs } = installation;
+  const records = await installation.recordsOf(topics.snapshots);
   const snapshots = records.flatMap(({ value, appendTimeMs }) =>
-    value === null ? [] : [{ appendTimeMs, version: installation.codecs.snapshot.decode(value).version }],
+    value === null ? [] : [{ appendTimeMs, cuts: codecs.snapshot.decode(value).offsets }],
   );
-  return lossesMs.flatMap((lostMs) => {
-    const before = snapshots.filter(({ appendTimeMs }) => appendTimeMs <= lostMs);
-    const reached = Math.max(0, ...before.map(({ version }) => version));
-    const next = snapshots.find(({ appendTimeMs, version }) => appendTimeMs > lostMs && version > reached);
-    return next === undefined ? [] : [next.appendTimeMs - lostMs];
-  });
+  const found: number[] = [];
+  for (const lostMs of lossesMs) {
+    const since = await log.admin.offsetsAt(topics.decisions, lostMs);
+    const reflects = (cuts: (typeof snapshots)[number]['cuts']): boolean =>
+      since.every((offset, at) => cuts.some(({ partition, decisions }) => partition === at && decisions > offset));
+    const next = snapshots.find(({ appendTimeMs, cuts }) => appendTimeMs > lostMs && reflects(cuts));
+    if (next !== undefined) found.push(next.appendTimeMs - lostMs);
+  }
+  return found;
 }
 
 function quantile(sorted: readonly number[], share: number): number {
