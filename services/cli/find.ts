@@ -2,7 +2,9 @@
 import type { Codec, Codecs } from '../contracts/codec.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Invalid } from '../core/errors.ts';
-import type { Decision } from '../core/events.ts';
+import type { ArmId, Decision, ExperimentId } from '../core/events.ts';
+import { ReportedSums } from '../core/learning/reported.ts';
+import type { ExactVector } from '../core/sums/exact.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { LogRecord, RecordBatch } from '../platform/log/port.ts';
 import { readToEnd, startOf } from '../platform/log/read-to-end.ts';
@@ -79,6 +81,25 @@ export async function findSnapshot(
     if (hit !== null) return hit.value;
   }
   return null;
+}
+
+/** @returns what an experiment has learned, by arm. @throws Invalid `sums-incomplete`; Corrupt; Unavailable. */
+export async function findSums(
+  { log, topics }: Installation,
+  codecs: Codecs,
+  experimentId: ExperimentId,
+): Promise<ReadonlyMap<ArmId, ExactVector>> {
+  const reported = new ReportedSums();
+  for await (const { records } of readWholes(log, await startOf(log, topics.tallies))) {
+    const own = records.filter(({ value }) => value?.includes(experimentId));
+    await codecs.tally.prepare(own.map(({ value }) => value));
+    for (const { value } of own) {
+      const tally = codecs.tally.decode(value!);
+      if (tally.kind === 'sums' && tally.experimentId === experimentId) reported.accept(tally);
+    }
+  }
+  if (reported.isComplete()) return reported.sums.total();
+  throw new Invalid('sums-incomplete', `the learner is just writing what it learned of ${experimentId}; try again`);
 }
 
 /** @param text stands in the bytes of what is looked for, so that all else need not be decoded. */

@@ -16,6 +16,7 @@ import {
 import { experimentsApply, experimentsDelete, experimentsList } from './commands/experiments.ts';
 import { explainDecision, parseSince } from './commands/explain.ts';
 import { topicsCreate } from './commands/topics.ts';
+import { warmStart } from './commands/warm-start.ts';
 import { CLI_CONFIG, type CliValues } from './config.ts';
 import type { Answer, CliPorts, Installation } from './ports.ts';
 
@@ -144,6 +145,7 @@ function addExperiments(program: Command, session: Session): void {
     .action(async (_options: object, command: Command) => {
       await session.withInstallation(command, (installation) => experimentsList(installation, ports.stderr));
     });
+  addWarmStart(experiments, session);
   experiments
     .command('delete')
     .description('stop an experiment; its events and sums stay, and applying its file brings it back')
@@ -153,6 +155,41 @@ function addExperiments(program: Command, session: Session): void {
       await session.withInstallation(command, (installation) =>
         experimentsDelete(installation, ports.stderr, { id, confirmed: yes === true }),
       );
+    });
+}
+
+interface WarmStartFlags {
+  readonly csv?: string;
+  readonly from?: string;
+  readonly clear?: true;
+  readonly discount: number;
+  readonly countsOnly?: true;
+  readonly dryRun?: true;
+}
+
+function addWarmStart(experiments: Command, session: Session): void {
+  experiments
+    .command('warm-start')
+    .description('let arms start from what is known of them elsewhere; takes the place of an earlier warm start')
+    .argument('<id>', 'of the experiment')
+    .option(
+      '--csv <file>',
+      'with the columns arm, n, sum_reward and perhaps sum_reward_squared, as reported, before costs',
+    )
+    .option('--from <experiment>', 'take what that one has learned of arms with the same ids')
+    .option('--clear', 'start from nothing again')
+    .option('--discount <share>', 'what an observation from elsewhere is worth, above 0, at most 1', decimal, 1)
+    .option('--counts-only', 'with --from: leave out what was learned of contexts')
+    .option('--dry-run', 'print what would be written')
+    .action(async (id: string, flags: WarmStartFlags, command: Command) => {
+      const { csv = null, from = null, discount } = flags;
+      const options = {
+        ...{ id, csv, from, discount },
+        clear: flags.clear === true,
+        countsOnly: flags.countsOnly === true,
+        dryRun: flags.dryRun === true,
+      };
+      await session.withInstallation(command, (installation) => warmStart(installation, session.ports, options));
     });
 }
 

@@ -276,6 +276,7 @@ function toExperiment(sections: DefinedSections, policies: readonly PolicySpec[]
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
     forgetting: forgettingOf(sections),
+    prior: [],
     pendingExposure: sections.pendingExposure,
     appliedAtMs: [],
   };

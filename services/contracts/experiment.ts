@@ -19,6 +19,7 @@ import { layoutArmIds } from '../core/layout.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
 import { layoutProblems } from './layout.ts';
 import { ARMS_MAX, ASPECTS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
+import { fromPrior, type PriorRecord, toPrior } from './prior.ts';
 import { refuse } from './refusals.ts';
 
 interface NamedNumber {
@@ -54,6 +55,7 @@ export interface ExperimentRecord {
   readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
   readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly prior: readonly PriorRecord[];
   readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
 }
@@ -88,6 +90,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment.forgetting),
+    prior: toPrior(experiment.prior),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
   fromExperiment(record);
@@ -106,6 +109,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
   }
   const arms = fromArms(raw.arms, version);
   const context = fromContext(raw.context);
+  const layout = fromLayout(raw.layout, arms, context);
   const fallback = arms.find((arm) => arm.id === raw.fallbackArmId);
   if (fallback === undefined) refuse('contradictory', `fallback arm ${raw.fallbackArmId} is none of the arms`);
   return {
@@ -113,7 +117,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     version,
     state: raw.state,
     arms,
-    layout: fromLayout(raw.layout, arms, context),
+    layout,
     policies: fromPolicies(raw),
     floor: finite('floor', raw.floor, { min: 0, max: 1 }),
     fallbackArmId: fallback.id,
@@ -124,6 +128,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw.forgetting),
+    prior: fromPrior(raw.prior, arms, { layout, context }),
     pendingExposure: raw.pendingExposure,
     appliedAtMs,
   };

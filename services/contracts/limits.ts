@@ -11,6 +11,8 @@ export const ARMS_MAX = 10_000;
 export const ASPECTS_MAX = 20;
 /** Length of an encoded context that an experiment may declare. */
 export const DIMENSION_MAX = 1_000;
+/** Of a prior: a definition is read by every process, and stays well below what brokers take by default. */
+export const PRIOR_BYTES_MAX = 800_000;
 /** Features that one cross may combine. */
 export const CROSSED_MAX = 4;
 

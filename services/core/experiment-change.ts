@@ -2,10 +2,11 @@
  * The next version of a definition, out of the one that stands and the one that is wanted.
  * Not here: how the two are read and written, and what happens when two people change one at once.
  */
-import { type Arm, assertCompatibleChange, type Experiment } from './experiment.ts';
+import { type Arm, type ArmPrior, assertCompatibleChange, type Experiment } from './experiment.ts';
 
 /**
- * Arms that are not wanted any more are retired, never removed; new ones come after all others.
+ * Arms that are not wanted any more are retired, never removed; new ones come after all others. A prior stays: files have
+ * none, see `warmStarted`.
  * @param standing with the append time of its own version; `undefined` for a new experiment.
  * @param wanted as if it were a first version.
  * @returns `null` when nothing would change.
@@ -14,8 +15,20 @@ import { type Arm, assertCompatibleChange, type Experiment } from './experiment.
 export function nextDefinition(standing: Experiment | undefined, wanted: Experiment): Experiment | null {
   if (standing === undefined) return wanted;
   const version = standing.version + 1;
-  const next = { ...wanted, version, arms: mergedArms(standing, wanted, version), appliedAtMs: standing.appliedAtMs };
+  const next = {
+    ...wanted,
+    version,
+    arms: mergedArms(standing, wanted, version),
+    appliedAtMs: standing.appliedAtMs,
+    prior: standing.prior,
+  };
   assertCompatibleChange(standing, next);
+  return sameMeaning(standing, next) ? null : next;
+}
+
+/** The same with another prior. @returns `null` when it has that one already. */
+export function warmStarted(standing: Experiment, prior: readonly ArmPrior[]): Experiment | null {
+  const next = { ...restated(standing), prior };
   return sameMeaning(standing, next) ? null : next;
 }
 

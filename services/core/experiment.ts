@@ -101,6 +101,19 @@ export interface Holdout {
 
 export const HOLDOUT_SHARE_MAX = 0.5;
 
+/** Sums that an arm starts with, as if these observations had been learned: rewards in [0, 1], features as encoded. */
+export interface ArmPrior {
+  readonly armId: ArmId;
+  /** Observations; not always whole, at least 0. */
+  readonly n: number;
+  /** Σr, 0 to n. */
+  readonly sumR: number;
+  /** Σr², (Σr)²/n to Σr. */
+  readonly sumRR: number;
+  /** From VECTOR_START on as the sums have it (sums/layout.ts); empty when nothing is known of the contexts. */
+  readonly contextSums: readonly number[];
+}
+
 export interface Experiment {
   readonly id: ExperimentId;
   /** From 1, raised by one with each applied change. */
@@ -126,6 +139,8 @@ export interface Experiment {
   readonly cohortMs: number;
   /** `null` to count all cohorts alike. May change: it weighs sums and never changes them. */
   readonly forgetting: Forgetting | null;
+  /** By arm, each at most once. May change: snapshots add it to the sums, tallies and digested sums do not have it. */
+  readonly prior: readonly ArmPrior[];
   /** Whether each decider counts what it has dealt since the snapshot (deciding/pending-exposures.ts). May change. */
   readonly pendingExposure: boolean;
   /**

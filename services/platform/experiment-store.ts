@@ -9,8 +9,8 @@ import type { Codec } from '../contracts/codec.ts';
 import { nearest } from '../contracts/nearest.ts';
 import { Invalid, Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
-import type { Experiment } from '../core/experiment.ts';
-import { deletedDefinition, nextDefinition, restated } from '../core/experiment-change.ts';
+import type { ArmPrior, Experiment } from '../core/experiment.ts';
+import { deletedDefinition, nextDefinition, restated, warmStarted } from '../core/experiment-change.ts';
 import { type DefinitionSource, ExperimentsView } from './experiments-view.ts';
 import { partitionOf } from './log/partitioner.ts';
 import type { Log, LogRecord, TopicPartition } from './log/port.ts';
@@ -74,9 +74,18 @@ export class ExperimentStore {
 
   /** @throws Invalid `experiment-unknown`; Unavailable as `apply` does. */
   async delete(id: ExperimentId): Promise<Applied> {
+    return this.changeKnown(id, deletedDefinition);
+  }
+
+  /** @param priorFor makes the prior for the definition that stands. @throws as `delete` and `priorFor` do. */
+  async warmStart(id: ExperimentId, priorFor: (standing: Experiment) => readonly ArmPrior[]): Promise<Applied> {
+    return this.changeKnown(id, (standing) => warmStarted(standing, priorFor(standing)));
+  }
+
+  private async changeKnown(id: ExperimentId, propose: (standing: Experiment) => Experiment | null): Promise<Applied> {
     const { newest } = await this.readAll();
     if (!newest.has(id)) throw unknownExperiment(id, [...newest.keys()]);
-    return this.change(id, (standing) => (standing === undefined ? null : deletedDefinition(standing)));
+    return this.change(id, (standing) => (standing === undefined ? null : propose(standing)));
   }
 
   private async change(id: ExperimentId, propose: Proposal): Promise<Applied> {

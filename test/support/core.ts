@@ -61,6 +61,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
     forgetting: null,
+    prior: [],
     pendingExposure: true,
     appliedAtMs: [0],
     ...overrides,

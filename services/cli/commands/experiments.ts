@@ -34,7 +34,7 @@ export async function experimentsList(installation: Installation, stderr: TextSi
   if (experiments.length === 0) {
     return { data: { experiments }, text: 'no experiments; `croupier experiments apply FILE` makes one' };
   }
-  const head = ['experiment', 'version', 'state', 'policies', 'arms', 'learns from', 'window', 'applied'];
+  const head = ['experiment', 'version', 'state', 'policies', 'arms', 'learns from', 'window', 'prior', 'applied'];
   return { data: { experiments }, text: renderTable(head, experiments.map(listRow)) };
 }
 
@@ -97,7 +97,7 @@ function policyProblems(file: string, experiment: Experiment): string[] {
   }
 }
 
-async function readText(file: string, readFile: CliPorts['readFile']): Promise<string> {
+export async function readText(file: string, readFile: CliPorts['readFile']): Promise<string> {
   try {
     return await readFile(file);
   } catch (cause) {
@@ -105,7 +105,7 @@ async function readText(file: string, readFile: CliPorts['readFile']): Promise<s
   }
 }
 
-function changeText({ before, after, changed }: Applied): string {
+export function changeText({ before, after, changed }: Applied): string {
   const { id, version } = after;
   if (!changed) return `${id}: unchanged, version ${version}`;
   if (before === undefined) return `${id}: created, version ${version}`;
@@ -123,6 +123,7 @@ function differences(before: Experiment, after: Experiment): string[] {
   told('policies', policiesText(before), policiesText(after));
   told('floor', String(before.floor), String(after.floor));
   told('fallback', before.fallbackArmId, after.fallbackArmId);
+  told('prior', priorText(before), priorText(after));
   for (const arm of after.arms) {
     const earlier = before.arms.find(({ id }) => id === arm.id);
     if (earlier === undefined) lines.push(`arm ${arm.id}: new, ${arm.state}`);
@@ -132,6 +133,12 @@ function differences(before: Experiment, after: Experiment): string[] {
     }
   }
   return lines;
+}
+
+function priorText({ prior }: Experiment): string {
+  if (prior.length === 0) return 'none';
+  const observations = prior.reduce((sum, { n }) => sum + n, 0);
+  return `${Number(observations.toPrecision(6))} observations of ${prior.length} arms`;
 }
 
 function policiesText({ policies }: Experiment): string {
@@ -153,6 +160,7 @@ function listRow(experiment: Experiment): (string | number)[] {
     active === arms.length ? `${active}` : `${active} and ${arms.length - active} retired`,
     `${reward.fold} of ${reward.metric}`,
     formatDuration(attribution.windowMs),
+    priorText(experiment),
     new Date(appliedAtMs.at(-1)!).toISOString(),
   ];
 }

@@ -4,26 +4,15 @@
  */
 import type { ArmStatistics, PreparedPolicy, Statistics } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
-import { contextDimension, type Experiment, type Forgetting } from '../experiment.ts';
-import { patternCount } from '../patterns.ts';
+import type { Experiment, Forgetting } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
-import { FEATURE_UNITS, REWARD_UNITS } from '../quantize.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import {
-  gramStart,
-  N,
-  PULLS,
-  patternLayout,
-  SUM_R,
-  SUM_R_OVER_P,
-  SUM_RR,
-  type SumsLayout,
-  sumsLayout,
-  VECTOR_START,
-} from '../sums/layout.ts';
+import { N, PULLS, SUM_R, SUM_RR, type SumsLayout } from '../sums/layout.ts';
 import { layoutSums } from './layout-sums.ts';
 import type { MergedSums } from './merge.ts';
+import { keptLayout, naturalSums } from './natural-sums.ts';
+import { withPrior } from './prior.ts';
 import { HOLDOUT } from './sums.ts';
 
 export interface BuiltParameters {
@@ -44,12 +33,13 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
   const { forgetting } = experiment;
   const weighed = forgetting === null ? counted : weighedSums(experiment, forgetting, merged, layout);
+  const known = withPrior(experiment, weighed, layout);
   const input: PolicyInput = {
     armIds: experiment.arms.map((arm) => arm.id),
     attributes: experiment.arms.map((arm) => arm.attributes),
     ...(experiment.layout === null
-      ? { layout, sums: weighed }
-      : layoutSums(weighed, experiment.layout, experiment.context)),
+      ? { layout, sums: known }
+      : layoutSums(known, experiment.layout, experiment.context)),
   };
   const newest = merged.newestCohort();
   return {
@@ -67,10 +57,6 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
 
 function statisticsOf(cells: Float64Array): Statistics {
   return { pulls: cells[PULLS]!, n: cells[N]!, sumR: cells[SUM_R]!, sumRR: cells[SUM_RR]! };
-}
-
-function keptLayout({ layout, context }: Experiment): SumsLayout {
-  return layout === null ? sumsLayout(contextDimension(context)) : patternLayout(patternCount(context));
 }
 
 /** @returns by arm, Σ weight · sums over the cohorts, the oldest first: always the same order, so the same bits. */
@@ -100,23 +86,4 @@ function cohortWeight({ kind, spanMs }: Forgetting, ageMs: number): number {
     case 'window':
       return ageMs < spanMs ? 1 : 0;
   }
-}
-
-/** @returns one float64 a cell, rounded once, in natural units: rewards in [0, 1], features as encoded. */
-function naturalSums(sums: ExactVector | undefined, layout: SumsLayout): Float64Array {
-  if (sums === undefined) return new Float64Array(layout.size);
-  const cells = sums.toNumbers();
-  const scale = (from: number, to: number, unit: number) => {
-    for (let i = from; i < to; i++) cells[i]! /= unit;
-  };
-  scale(SUM_R, SUM_R + 1, REWARD_UNITS);
-  scale(SUM_RR, SUM_RR + 1, REWARD_UNITS ** 2);
-  scale(SUM_R_OVER_P, SUM_R_OVER_P + 1, REWARD_UNITS);
-  if (layout.patterns > 0) {
-    scale(VECTOR_START + layout.patterns, layout.size, REWARD_UNITS);
-    return cells;
-  }
-  scale(VECTOR_START, gramStart(layout), REWARD_UNITS * FEATURE_UNITS);
-  scale(gramStart(layout), layout.size, FEATURE_UNITS ** 2);
-  return cells;
 }

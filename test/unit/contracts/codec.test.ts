@@ -189,6 +189,20 @@ describe('bytes are refused with a stable code', () => {
     }
   });
 
+  it('priors: of another arm, twice, of sums that no rewards have, of other contexts, or too large', () => {
+    const prior = { armId: experiment.arms[0]!.id, n: 10, sumR: 4, sumRR: 2, contextSums: [] };
+    const code = (...wrong: object[]) =>
+      codeOf(() => codecs.experiment.encode({ ...experiment, prior: wrong.map((one) => ({ ...prior, ...one })) }));
+    expect(roundTrip(codecs.experiment, { ...experiment, prior: [prior] }).prior).toEqual([prior]);
+    expect(code({ armId: 'stranger' })).toBe('contradictory');
+    expect(code({}, {})).toBe('contradictory');
+    expect(code({ contextSums: [1, 2] })).toBe('contradictory');
+    for (const wrong of [{ n: -1 }, { n: Number.NaN }, { sumR: 10.1 }, { sumR: -1 }, { sumRR: 1.5 }, { sumRR: 4.1 }]) {
+      expect(code(wrong)).toBe('number-range');
+    }
+    expect(code({ contextSums: Array.from({ length: 100_001 }, () => 0) })).toBe('too-large');
+  });
+
   it('whatever the bytes, the answer is a value or a refusal that is listed', () => {
     const kinds = [
       { codec: codecs.decision, good },

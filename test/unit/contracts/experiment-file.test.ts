@@ -105,6 +105,7 @@ describe('an experiment file', () => {
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
         forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000 },
+        prior: [],
         pendingExposure: false,
         appliedAtMs: [],
       },
@@ -123,6 +124,7 @@ describe('an experiment file', () => {
       attribution: { model: 'last-touch', windowMs: 90_000 },
       cohortMs: 86_400_000,
       forgetting: null,
+      prior: [],
       pendingExposure: true,
     });
   });

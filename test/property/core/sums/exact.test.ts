@@ -34,6 +34,13 @@ function exactValues(vector: ExactVector): bigint[] {
   return [...vector.lo].map((lo, i) => BigInt(vector.hi[i]!) * CARRY + BigInt(lo));
 }
 
+/** The vector of these values, as the sums would have it after however many additions. */
+function normalForm(values: readonly bigint[]): ExactVector {
+  const lo = values.map((value) => ((value % CARRY) + CARRY) % CARRY);
+  const hi = values.map((value, i) => (value - lo[i]!) / CARRY);
+  return ExactVector.from(Float64Array.from(hi, Number), Float64Array.from(lo, Number));
+}
+
 function exactSums(rows: readonly (readonly number[])[]): bigint[] {
   return Array.from({ length: SIZE }, (_, i) => rows.reduce((total, row) => total + BigInt(row[i]!), 0n));
 }
@@ -104,6 +111,48 @@ describe('exact sums', () => {
     const vector = sumOf(rows);
     expect(vector.lo.every((lo) => Math.abs(lo) < 2 ** 53)).toBe(true);
     expect(exactValues(vector)).toEqual(exactSums(rows));
+  });
+
+  /**
+   * Two facts make any number of additions exact. Within one budget of rounds lo stays below 2⁵³, from whatever normal form
+   * it starts; and a normal form of 10⁹ additions has a hi far below 2⁵³. So it is enough to pass the budget's end there.
+   */
+  it('stay exact at 10⁹ additions of the largest addends, without running them', () => {
+    const additions = 1_000_000_000;
+    const tail = 10_000;
+    const largest = [ADDEND_MAX, -ADDEND_MAX, ADDEND_MAX - 1];
+    const before = largest.map((value) => BigInt(value) * BigInt(additions - tail));
+    const vector = normalForm(before);
+    let loMost = 0;
+    for (let i = 1; i <= tail; i++) {
+      const cells = vector.beginRound();
+      largest.forEach((value, cell) => {
+        cells[cell]! += value;
+      });
+      loMost = Math.max(loMost, ...cells.map(Math.abs));
+    }
+    expect(loMost).toBeLessThan(2 ** 53);
+    expect(exactValues(vector)).toEqual(largest.map((value) => BigInt(value) * BigInt(additions)));
+    expect(Math.max(...vector.hi.map(Math.abs))).toBeLessThan(2 ** 31);
+    vector.addVector(normalForm(before), -1);
+    expect(exactValues(vector)).toEqual(largest.map((value) => BigInt(value) * BigInt(tail)));
+  });
+
+  it('pass their carry budget from any normal form without a lo of 2⁵³', () => {
+    fc.assert(
+      fc.property(fc.bigInt(-(2n ** 90n), 2n ** 90n), fc.constantFrom(ADDEND_MAX, -ADDEND_MAX), (start, value) => {
+        const vector = normalForm([start]);
+        let loMost = 0;
+        for (let i = 0; i < 4_100; i++) {
+          const cells = vector.beginRound();
+          cells[0]! += value;
+          loMost = Math.max(loMost, Math.abs(cells[0]!));
+        }
+        expect(loMost).toBeLessThan(2 ** 53);
+        expect(exactValues(vector)).toEqual([start + 4_100n * BigInt(value)]);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('are given as numbers rounded once', () => {

@@ -40,6 +40,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     attribution: { model: 'last-touch', windowMs: DAY_MS },
     cohortMs: DAY_MS,
     forgetting: null,
+    prior: [],
     pendingExposure: true,
     appliedAtMs: [0, 1, 2],
     ...changes,
