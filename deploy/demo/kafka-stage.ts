@@ -86,6 +86,8 @@ class KafkaStage implements Stage {
       CROUPIER_JOIN_WINDOW: `${DEMO_LIMITS.windowMs}ms`,
       CROUPIER_JOIN_GRACE: `${DEMO_LIMITS.graceMs}ms`,
       CROUPIER_JOIN_EARLY_GRACE: `${DEMO_LIMITS.earlyGraceMs}ms`,
+      CROUPIER_JOIN_UNIT_EVENTS: String(DEMO_LIMITS.unitEventsMax),
+      CROUPIER_JOIN_UNIT_SPAN: `${DEMO_LIMITS.unitSpanMs}ms`,
     });
     return { kill: () => this.kill(process) };
   }

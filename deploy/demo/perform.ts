@@ -128,7 +128,7 @@ class Performance {
           'events',
         ),
         exactly(
-          'in - (joined + pending + expired + unmatched + duplicate + dead-lettered)',
+          'in - (joined + pending + expired + unmatched + duplicate + crowded + dead-lettered)',
           books.unaccounted,
           0,
           'events',

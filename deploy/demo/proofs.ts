@@ -97,6 +97,7 @@ export interface Books {
   readonly expired: number;
   readonly unmatched: number;
   readonly duplicate: number;
+  readonly crowded: number;
   readonly deadLettered: number;
   readonly unaccounted: number;
 }
@@ -109,6 +110,7 @@ export function booksOf(counts: Counts): Books {
     expired: counts.decisionsExpired,
     unmatched: counts.rewardsUnmatched,
     duplicate: counts.decisionsDuplicate + counts.rewardsDuplicate,
+    crowded: counts.decisionsCrowded + counts.rewardsCrowded,
     deadLettered: counts.decisionsDeadLettered + counts.rewardsDeadLettered,
     unaccounted: unaccounted(counts, 'decisions') + unaccounted(counts, 'rewards'),
   };

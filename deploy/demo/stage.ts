@@ -34,7 +34,13 @@ export interface RunningLearner {
 export const DAY_MS = 300;
 
 /** Long enough for 30 such days; short enough that the demo sees decisions run out. */
-export const DEMO_LIMITS: JoinLimits = { windowMs: 10_000, graceMs: 2_000, earlyGraceMs: 2_000 };
+export const DEMO_LIMITS: JoinLimits = {
+  windowMs: 10_000,
+  graceMs: 2_000,
+  earlyGraceMs: 2_000,
+  unitEventsMax: 200,
+  unitSpanMs: DAY_MS,
+};
 
 export function topicsOf(prefix: string, learner: LearnerName): TopicNames {
   return topicNames(prefix, learner === 'live' ? '' : `${learner}.`);

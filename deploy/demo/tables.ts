@@ -58,7 +58,7 @@ export function tablesOf(result: DemoResult): NamedTable[] {
     },
     {
       title: 'The books: every event stands in one column',
-      head: ['in', 'joined', 'pending', 'expired', 'unmatched', 'duplicate', 'dead-lettered', 'unaccounted'],
+      head: ['in', 'joined', 'pending', 'expired', 'unmatched', 'duplicate', 'crowded', 'dead-lettered', 'unaccounted'],
       rows: [
         [
           books.in,
@@ -67,6 +67,7 @@ export function tablesOf(result: DemoResult): NamedTable[] {
           books.expired,
           books.unmatched,
           books.duplicate,
+          books.crowded,
           books.deadLettered,
           books.unaccounted,
         ],

@@ -5,16 +5,9 @@
 import type { Aspect, Feature, Layout } from '../core/experiment.ts';
 import { armCountOf, layoutArmIds, VARIANT_SEPARATOR } from '../core/layout.ts';
 import { patternCount } from '../core/patterns.ts';
-import { patternLayout } from '../core/sums/layout.ts';
-import { ARMS_MAX, RECORD_BYTES_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import { ARMS_MAX, LAYOUT_COUNTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
 import { unknownName } from './nearest.ts';
 import type { Path } from './yaml-file.ts';
-
-/** A cell of the sums is a pair of float64. */
-const CELL_BYTES = 16;
-/** Of a tally, beside cells and arm ids: what comes before, and for each arm three lengths. */
-const FRAME_BYTES = 1_000;
-const ARM_FRAME_BYTES = 16;
 
 export interface LayoutProblem {
   /** In the definition. */
@@ -99,7 +92,6 @@ function crossProblems({ aspects, crosses }: Layout, context: readonly Feature[]
   });
 }
 
-/** What an experiment's sums of one cohort take must fit one record, were every arm dealt in it, and the holdout. */
 function sizeProblems(aspects: readonly Aspect[], context: readonly Feature[]): LayoutProblem[] {
   const arms = armCountOf(aspects);
   if (arms > ARMS_MAX) return [{ path: ['layout', 'aspects'], allowed: `makes ${arms} layouts, allowed ${ARMS_MAX}` }];
@@ -111,15 +103,13 @@ function sizeProblems(aspects: readonly Aspect[], context: readonly Feature[]): 
     ];
   }
   const patterns = patternCount(context);
-  const idBytes = ids.reduce((bytes, id) => bytes + Buffer.byteLength(id), 0);
-  const bytes = FRAME_BYTES + idBytes + (arms + 1) * (ARM_FRAME_BYTES + CELL_BYTES * patternLayout(patterns).size);
-  if (bytes <= RECORD_BYTES_MAX.tally) return [];
+  if (arms * patterns <= LAYOUT_COUNTS_MAX) return [];
   return [
     {
       path: ['layout', 'aspects'],
       allowed:
-        `makes ${arms} layouts, and the context has ${patterns} patterns: counts of ${bytes} bytes a cohort, ` +
-        `allowed ${RECORD_BYTES_MAX.tally}; declare fewer variants or fewer values`,
+        `makes ${arms} layouts, and the context has ${patterns} patterns: ${arms * patterns} counts, allowed ` +
+        `${LAYOUT_COUNTS_MAX}; declare fewer variants or fewer values of the context`,
     },
   ];
 }

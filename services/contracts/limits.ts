@@ -9,6 +9,8 @@ export const FEATURES_MAX = 4_096;
 export const ARMS_MAX = 10_000;
 /** Of a layout. */
 export const ASPECTS_MAX = 20;
+/** Arms of a layout times patterns of its context: what the sums of a cohort count apart at most. */
+export const LAYOUT_COUNTS_MAX = 200_000;
 /** Length of an encoded context that an experiment may declare. */
 export const DIMENSION_MAX = 1_000;
 /** Of a prior: a definition is read by every process, and stays well below what brokers take by default. */

@@ -63,6 +63,27 @@ const storedGroup = avroType({
   fields: [
     { name: 'timerBucket', type: ['null', 'long'] },
     {
+      name: 'letIn',
+      type: {
+        type: 'record',
+        name: 'LetInByStream',
+        fields: [
+          {
+            name: 'decisions',
+            type: {
+              type: 'record',
+              name: 'LetIn',
+              fields: [
+                { name: 'span', type: 'long' },
+                { name: 'records', type: 'long' },
+              ],
+            },
+          },
+          { name: 'rewards', type: 'LetIn' },
+        ],
+      },
+    },
+    {
       name: 'decisions',
       type: {
         type: 'array',
@@ -135,14 +156,15 @@ const storedGroup = avroType({
 });
 
 export function encodeGroup({ group, timerBucket }: StoredGroup): Buffer {
-  return storedGroup.toBuffer({ timerBucket, decisions: group.decisions, rewards: group.rewards });
+  const { letIn, decisions, rewards } = group;
+  return storedGroup.toBuffer({ timerBucket, letIn, decisions, rewards });
 }
 
 export function decodeGroup(unitId: UnitId, bytes: Buffer): StoredGroup {
-  const { timerBucket, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
+  const { timerBucket, letIn, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
     timerBucket: number | null;
   };
-  return { group: { unitId, decisions, rewards }, timerBucket };
+  return { group: { unitId, letIn, decisions, rewards }, timerBucket };
 }
 
 export function encodeHeader(header: StoreHeader): Buffer {

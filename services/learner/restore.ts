@@ -7,7 +7,7 @@ import { cohortSumsKey } from '../contracts/keys.ts';
 import { Assembler } from '../contracts/parts.ts';
 import { Corrupt } from '../core/errors.ts';
 import { AT_START, type PerStream, STREAMS } from '../core/events.ts';
-import { lowClock, rewardMemoryMs } from '../core/join/group.ts';
+import { lowClock, rebuiltFromMs } from '../core/join/group.ts';
 import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
@@ -182,16 +182,12 @@ function rungs(progress: PerStream, sums: readonly CohortTally[]): PerStream[] {
   return ahead;
 }
 
-/**
- * Twice the memory of a reward back from the progress: once for what may still be alive, once more so that a record
- * that only continues an older reward is not taken for a new one.
- */
 async function refillFrom(
   { rules }: PartitionJoinOptions,
   { log, topics, partition }: InputReaderOptions,
   progress: ProgressTally,
 ): Promise<PerStream> {
-  const fromMs = Math.max(0, lowClock(progress.clocks) - 2 * rewardMemoryMs(rules.limits));
+  const fromMs = Math.max(0, lowClock(progress.clocks) - rebuiltFromMs(rules.limits));
   const [decisions, rewards] = await Promise.all([
     log.admin.offsetsAt(topics.decisions, fromMs),
     log.admin.offsetsAt(topics.rewards, fromMs),

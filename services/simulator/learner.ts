@@ -205,6 +205,12 @@ function fileForgetting(forgetting: SimulatedForgetting | null): object | null {
 function rulesOf(experiment: Experiment): Rules {
   return {
     experiments: new Map([[experiment.id, experiment]]),
-    limits: { windowMs: EVER_MS, graceMs: 0, earlyGraceMs: 0 },
+    limits: {
+      windowMs: EVER_MS,
+      graceMs: 0,
+      earlyGraceMs: 0,
+      unitEventsMax: Number.MAX_SAFE_INTEGER,
+      unitSpanMs: EVER_MS,
+    },
   };
 }

@@ -20,7 +20,12 @@ export function bar(name: string, value: number, unit: string, bound: Bar['bound
 export async function reportBars(bars: readonly Bar[], json: string | undefined): Promise<void> {
   const table = new Table({ head: ['', 'measured', 'limit', ''], style: { head: [] } });
   for (const { name, value, unit, bound, limit, holds } of bars) {
-    table.push([name, `${value.toPrecision(4)} ${unit}`, `${bound} ${limit} ${unit}`, holds ? 'holds' : 'FAILS']);
+    table.push([
+      name,
+      `${Number(value.toPrecision(5))} ${unit}`,
+      `${bound} ${limit} ${unit}`,
+      holds ? 'holds' : 'FAILS',
+    ]);
   }
   process.stdout.write(`${table.toString()}\n`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ bars }, null, 2)}\n`);

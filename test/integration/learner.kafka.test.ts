@@ -17,7 +17,7 @@ const BANNER = 'home-banner' as ExperimentId;
 const ARMS = ['summer', 'autumn', 'plain'];
 const PARTITIONS = 3;
 const DAY_MS = 86_400_000;
-const LIMITS = { windowMs: 30 * DAY_MS, graceMs: DAY_MS, earlyGraceMs: DAY_MS };
+const LIMITS = { windowMs: 30 * DAY_MS, graceMs: DAY_MS, earlyGraceMs: DAY_MS, unitEventsMax: 200, unitSpanMs: DAY_MS };
 /** Quick to notice a dead member, and to commit: many commits in a short test. */
 const QUICK = { CROUPIER_LEARNER_SESSION_TIMEOUT: '6s', CROUPIER_LEARNER_COMMIT_INTERVAL: '20ms' };
 

@@ -27,7 +27,13 @@ import type { PartitionSums } from '../../services/core/learning/sums.ts';
 /** When the tests' world begins, on the log's clock and everybody's. */
 export const T0 = Date.UTC(2026, 0, 1);
 
-export const LIMITS: JoinLimits = { windowMs: 100, graceMs: 20, earlyGraceMs: 20 };
+export const LIMITS: JoinLimits = {
+  windowMs: 100,
+  graceMs: 20,
+  earlyGraceMs: 20,
+  unitEventsMax: 200,
+  unitSpanMs: 1_000,
+};
 
 export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId } = {}): Experiment {
   return {
@@ -162,10 +168,12 @@ export function settledCounts(counts: Counts): Record<string, number> {
     decisionsJoined: counts.decisionsJoined,
     decisionsOpen: counts.decisionsPending + counts.decisionsExpired,
     decisionsDuplicate: counts.decisionsDuplicate,
+    decisionsCrowded: counts.decisionsCrowded,
     rewardsIn: counts.rewardsIn,
     rewardsJoined: counts.rewardsJoined,
     rewardsOpen: counts.rewardsPending + counts.rewardsUnmatched,
     rewardsDuplicate: counts.rewardsDuplicate,
+    rewardsCrowded: counts.rewardsCrowded,
     clipped: counts.clipped,
     unaccounted: unaccounted(counts, 'decisions') + unaccounted(counts, 'rewards'),
   };

@@ -4,7 +4,7 @@
  */
 import type { Context, ContextValue } from '../../services/core/context.ts';
 import { encodeContext, hashBucket } from '../../services/core/deciding/encode-context.ts';
-import type { Slot } from '../../services/core/events.ts';
+import type { InputEvent, Slot } from '../../services/core/events.ts';
 import type { Experiment, Feature } from '../../services/core/experiment.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
 import type { Outcome } from '../../services/core/join/worth.ts';
@@ -28,6 +28,18 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
     }
   }
   return sums;
+}
+
+/** What is learned from at all: the first so many events of a unit in each stretch of its stream. */
+export function notCrowded(events: readonly InputEvent[], { limits }: Rules): InputEvent[] {
+  const placeOf = (event: InputEvent) => {
+    const { unitId } = event.stream === 'decisions' ? event.decision : event.reward;
+    return JSON.stringify([event.stream, unitId, Math.floor(event.clockMs / limits.unitSpanMs)]);
+  };
+  return events.filter((event, at) => {
+    const before = events.slice(0, at).filter((other) => placeOf(other) === placeOf(event));
+    return before.length < limits.unitEventsMax;
+  });
 }
 
 /** The place, among all contexts that there are, of the one that encodes as the decision's features. */

@@ -1,6 +1,6 @@
 /**
  * A stretch of input that has everything: late, early, repeated, revised and retracted rewards, rewards of nobody, bad
- * bytes, shadow decisions, decisions of two arms; several cohorts and experiments, one by each attribution model; long enough by the log's clock for entries to run out.
+ * bytes, shadow decisions, decisions of two arms, crowded units; several cohorts and experiments, one by each attribution model; long enough by the log's clock for entries to run out.
  */
 import type { ExperimentId } from '../../services/core/events.ts';
 import { ATTRIBUTION_MODELS, type Experiment } from '../../services/core/experiment.ts';
@@ -8,7 +8,13 @@ import type { JoinLimits } from '../../services/core/join/group.ts';
 import { decision, experiment, reward, T0 } from './core.ts';
 import { type Event, World } from './world.ts';
 
-export const TRAFFIC_LIMITS: JoinLimits = { windowMs: 2_000, graceMs: 500, earlyGraceMs: 500 };
+export const TRAFFIC_LIMITS: JoinLimits = {
+  windowMs: 2_000,
+  graceMs: 500,
+  earlyGraceMs: 500,
+  unitEventsMax: 3,
+  unitSpanMs: 2_000,
+};
 export const STEP_MS = 37;
 const UNITS = 23;
 

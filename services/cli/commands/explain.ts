@@ -106,7 +106,7 @@ function explainedText(explained: Explained): string {
   ].join('\n');
 }
 
-function factRows({ found, definition, definitionExact, snapshot }: Explained): Cell[][] {
+function factRows({ found, definition, definitionExact, snapshot, explanation }: Explained): Cell[][] {
   const { decision, topic, partition, offset, appendTimeMs } = found;
   const draws = drawsOf(decision);
   return [
@@ -116,7 +116,7 @@ function factRows({ found, definition, definitionExact, snapshot }: Explained): 
     ['decided', new Date(decision.decidedAtMs).toISOString()],
     ['on the log', `${topic}/${partition} offset ${offset}, appended ${new Date(appendTimeMs).toISOString()}`],
     ['reason', decision.reason],
-    ['policy', decision.policy],
+    ['policy', explanation?.approximate ? `${decision.policy}, probabilities estimated by trial` : decision.policy],
     ['snapshot', snapshotText(decision, snapshot)],
     ...(decision.pendingExposures === 0 ? [] : [['counted in', `${decision.pendingExposures} arms dealt since`]]),
     ...decision.slots.flatMap(({ armId, propensity }, at): Cell[][] => [

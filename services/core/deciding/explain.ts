@@ -33,6 +33,8 @@ export interface ExplainedSlot {
 export interface Explanation {
   readonly snapshotDigest: string | null;
   readonly floor: number;
+  /** Whether the policy estimated its probabilities by trial; they were drawn from as they are. */
+  readonly approximate: boolean;
   /** In order. */
   readonly slots: readonly ExplainedSlot[];
 }
@@ -73,6 +75,7 @@ function explanation(served: ServedExperiment, decision: Decision, slots: readon
   return {
     snapshotDigest: snapshot?.digest ?? null,
     floor: experiment.floor,
+    approximate: decision.reason === 'bandit' && served.policies.get(decision.policy)?.approximate === true,
     slots: slots.map((slot) => explainedSlot(served, slot, scoresOf(served, decision, slot))),
   };
 }

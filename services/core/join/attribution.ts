@@ -48,6 +48,7 @@ export function assign(group: Group, at: number, experiments: Experiments, limit
     else known.push(seq);
   }
   const owners = [...fitting].flatMap(([id, seqs]) => ownersAmong(seqs, experiments.get(id)!.attribution.model));
+  owners.sort((a, b) => a - b);
   return { ...group, rewards: group.rewards.with(at, { ...reward, owners }) };
 }
 
@@ -56,18 +57,19 @@ export function claim(group: Group, experiments: Experiments, limits: JoinLimits
   const decision = group.decisions.at(-1)!;
   const experiment = experiments.get(decision.experimentId)!;
   const decisions = new Set([decision.seq]);
-  const claimed: number[] = [];
-  const rewards = group.rewards.map((reward, at) => {
-    if (!fits(reward, decision, experiment, limits)) return reward;
+  const claimed = new Map<number, RewardEntry>();
+  group.rewards.forEach((reward, at) => {
+    if (!fits(reward, decision, experiment, limits)) return;
     const had = reward.owners.filter((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
     const has = ownersAmong([...had, decision.seq], experiment.attribution.model);
-    if (!has.includes(decision.seq)) return reward;
+    if (!has.includes(decision.seq)) return;
     const lost = had.filter((seq) => !has.includes(seq));
     for (const seq of lost) decisions.add(seq);
-    claimed.push(at);
-    return { ...reward, owners: [...reward.owners.filter((seq) => !lost.includes(seq)), decision.seq] };
+    claimed.set(at, { ...reward, owners: [...reward.owners.filter((seq) => !lost.includes(seq)), decision.seq] });
   });
-  return { group: claimed.length === 0 ? group : { ...group, rewards }, touched: { decisions, rewards: claimed } };
+  const touched = { decisions, rewards: [...claimed.keys()] };
+  if (claimed.size === 0) return { group, touched };
+  return { group: { ...group, rewards: group.rewards.map((reward, at) => claimed.get(at) ?? reward) }, touched };
 }
 
 /**
@@ -87,15 +89,16 @@ function ownersAmong(fitting: readonly number[], model: AttributionModel): reado
 
 function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {
   const delayMs = reward.occurredAtMs - decision.decidedAtMs;
+  // First what tells most of a busy unit's entries apart.
   return (
+    decision.clockMs - reward.records[0].clockMs <= limits.earlyGraceMs &&
+    reaches(reward.records[0].clockMs, decision, limits) &&
+    delayMs >= 0 &&
+    delayMs <= experiment.attribution.windowMs &&
     reward.metric === experiment.reward.metric &&
     (reward.experimentId === null || reward.experimentId === decision.experimentId) &&
     (reward.decisionId === null || reward.decisionId === decision.decisionId) &&
-    (reward.armId === null || decision.slots.some((slot) => slot.armId === reward.armId)) &&
-    delayMs >= 0 &&
-    delayMs <= experiment.attribution.windowMs &&
-    decision.clockMs - reward.records[0].clockMs <= limits.earlyGraceMs &&
-    reaches(reward.records[0].clockMs, decision, limits)
+    (reward.armId === null || decision.slots.some((slot) => slot.armId === reward.armId))
   );
 }
 
@@ -119,8 +122,12 @@ export function standingOf(group: Group, reward: RewardEntry, limits: JoinLimits
 /** @returns the rewards of each of the decisions that has any, by `seq`. */
 export function ownedBy({ rewards }: Group, decisions: ReadonlySet<number>): Map<number, RewardEntry[]> {
   const owned = new Map<number, RewardEntry[]>();
+  const first = Math.min(...decisions);
+  const last = Math.max(...decisions);
   for (const reward of rewards) {
-    for (const seq of reward.owners) {
+    const { owners } = reward;
+    if (owners.length === 0 || owners[0]! > last || owners.at(-1)! < first) continue;
+    for (const seq of owners) {
       if (!decisions.has(seq)) continue;
       const known = owned.get(seq);
       if (known === undefined) owned.set(seq, [reward]);

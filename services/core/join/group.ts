@@ -3,7 +3,17 @@
  * Entries keep the order of their own stream, which no interleaving of the two streams can change.
  * Not here: whose reward is whose (attribution.ts), and storage (platform).
  */
-import type { ArmId, DecisionId, ExperimentId, PerStream, RewardId, Slot, UnitId } from '../events.ts';
+import {
+  type ArmId,
+  type DecisionId,
+  type ExperimentId,
+  type PerStream,
+  type RewardId,
+  type Slot,
+  STREAMS,
+  type Stream,
+  type UnitId,
+} from '../events.ts';
 
 /** Deployment-wide, part of the store's format: changing them means rebuilding. */
 export interface JoinLimits {
@@ -13,6 +23,10 @@ export interface JoinLimits {
   readonly graceMs: number;
   /** How much earlier than its decision, by the log clocks, a reward may be appended. */
   readonly earlyGraceMs: number;
+  /** So many decisions, and as many records of rewards, of one unit are learned from … */
+  readonly unitEventsMax: number;
+  /** … in each stretch of this length by the log clock of their stream. What comes beyond is passed over, and counted. */
+  readonly unitSpanMs: number;
 }
 
 export interface DecisionEntry {
@@ -50,18 +64,58 @@ export interface RewardEntry {
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
   /** Clock of the last record seen, repeats included. */
   readonly lastClockMs: number;
-  /** Decisions of the group that it belongs to, by `seq`; those of one experiment in log order. */
+  /** Decisions of the group that it belongs to, by `seq`, ascending. */
   readonly owners: readonly number[];
+}
+
+/** How many records of one stream were let in, in the newest stretch of `unitSpanMs` that had any. */
+export interface LetIn {
+  /** Number of the stretch: log clock divided by its length, rounded down. */
+  readonly span: number;
+  readonly records: number;
 }
 
 export interface Group {
   readonly unitId: UnitId;
+  readonly letIn: Readonly<Record<Stream, LetIn>>;
   readonly decisions: readonly DecisionEntry[];
   readonly rewards: readonly RewardEntry[];
 }
 
+const NONE: LetIn = { span: 0, records: 0 };
+
 export function emptyGroup(unitId: UnitId): Group {
-  return { unitId, decisions: [], rewards: [] };
+  return { unitId, letIn: { decisions: NONE, rewards: NONE }, decisions: [], rewards: [] };
+}
+
+/** Whether the group says no more than that the unit is unknown. */
+export function isEmpty({ letIn, decisions, rewards }: Group): boolean {
+  return decisions.length + rewards.length + letIn.decisions.records + letIn.rewards.records === 0;
+}
+
+/**
+ * Lets one more record of the unit in. By its place in its stream alone, whatever became of those before it: so the log
+ * of one stretch says all, in whatever order the streams are read, and a crowded unit costs nothing.
+ * @returns `null` when the unit has had its share of the stretch.
+ */
+export function letIn(group: Group, stream: Stream, clockMs: number, limits: JoinLimits): Group | null {
+  const span = Math.floor(clockMs / limits.unitSpanMs);
+  const { unitId, letIn: known, decisions, rewards } = group;
+  const records = known[stream].span === span ? known[stream].records + 1 : 1;
+  if (records > limits.unitEventsMax) return null;
+  return { unitId, letIn: { ...known, [stream]: { span, records } }, decisions, rewards };
+}
+
+/** Forgets what was let in during stretches that no record still to come lies in. */
+export function forgetLetIn(group: Group, lowClockMs: number, limits: JoinLimits): Group['letIn'] {
+  const { decisions, rewards } = group.letIn;
+  const remembered = (known: LetIn): LetIn => (letInDueMs(known, limits) < lowClockMs ? NONE : known);
+  return { decisions: remembered(decisions), rewards: remembered(rewards) };
+}
+
+/** @returns the last clock of the stretch. */
+function letInDueMs({ span }: LetIn, limits: JoinLimits): number {
+  return (span + 1) * limits.unitSpanMs - 1;
 }
 
 /** How long after a decision, by the log clocks, a reward still reaches it; repeats of a decision are known this long. */
@@ -80,6 +134,15 @@ export function decisionMemoryMs(limits: JoinLimits): number {
 /** How long after its last record a reward is remembered: longer than any decision that may own it, early grace later. */
 export function rewardMemoryMs(limits: JoinLimits): number {
   return decisionMemoryMs(limits) + limits.earlyGraceMs;
+}
+
+/**
+ * How far back the log says all that the groups know: the memory of a reward for what may still be alive; once more, so
+ * that a record that only continues an older reward is not taken for a new one; and the stretch in which that lies, in
+ * whole, since which records of a crowded unit were let in goes by their place in it.
+ */
+export function rebuiltFromMs(limits: JoinLimits): number {
+  return 2 * rewardMemoryMs(limits) + limits.unitSpanMs;
 }
 
 /** Up to here both streams have been read: no record still to come has an earlier clock. */
@@ -138,11 +201,12 @@ export function rewardDueMs(entry: RewardEntry, limits: JoinLimits): number {
   return entry.lastClockMs + rewardMemoryMs(limits);
 }
 
-/** @returns the earliest due clock in the group, `null` when it is empty. */
+/** @returns the clock after which something in the group can be dropped, `null` when it is empty. */
 export function groupDueMs(group: Group, limits: JoinLimits): number | null {
-  const dues = [
-    ...group.decisions.map((entry) => decisionDueMs(entry, limits)),
-    ...group.rewards.map((entry) => rewardDueMs(entry, limits)),
-  ];
-  return dues.length === 0 ? null : Math.min(...dues);
+  const [oldest] = group.decisions;
+  let dueMs = oldest === undefined ? Number.POSITIVE_INFINITY : decisionDueMs(oldest, limits);
+  for (const reward of group.rewards) dueMs = Math.min(dueMs, rewardDueMs(reward, limits));
+  if (dueMs < Number.POSITIVE_INFINITY) return dueMs;
+  // Only how many were let in is left; with entries there it can wait for them.
+  return isEmpty(group) ? null : Math.max(...STREAMS.map((stream) => letInDueMs(group.letIn[stream], limits)));
 }

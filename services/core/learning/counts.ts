@@ -9,12 +9,15 @@ export const COUNT_NAMES = [
   'decisionsPending',
   'decisionsExpired',
   'decisionsDuplicate',
+  /** Beyond what is learned of one unit within a stretch of log time. */
+  'decisionsCrowded',
   'decisionsDeadLettered',
   'rewardsIn',
   'rewardsJoined',
   'rewardsPending',
   'rewardsUnmatched',
   'rewardsDuplicate',
+  'rewardsCrowded',
   'rewardsDeadLettered',
   /** Slots whose folded reward lies outside the declared range; not a column of the books. */
   'clipped',
@@ -22,15 +25,17 @@ export const COUNT_NAMES = [
 export type CountName = (typeof COUNT_NAMES)[number];
 export type Counts = Record<CountName, number>;
 
+const ZERO = Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Counts;
+
 export function zeroCounts(): Counts {
-  return Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Counts;
+  return { ...ZERO };
 }
 
 export function addCounts(into: Counts, change: Partial<Counts>): void {
   for (const name of COUNT_NAMES) into[name] += change[name] ?? 0;
 }
 
-/** @returns in − (joined + pending + expired + unmatched + duplicate + dead-lettered); 0 when nothing was lost. */
+/** @returns in − (joined + pending + expired + unmatched + duplicate + crowded + dead-lettered); 0 when nothing was lost. */
 export function unaccounted(counts: Counts, stream: Stream): number {
   return stream === 'decisions'
     ? counts.decisionsIn -
@@ -38,11 +43,13 @@ export function unaccounted(counts: Counts, stream: Stream): number {
         counts.decisionsPending -
         counts.decisionsExpired -
         counts.decisionsDuplicate -
+        counts.decisionsCrowded -
         counts.decisionsDeadLettered
     : counts.rewardsIn -
         counts.rewardsJoined -
         counts.rewardsPending -
         counts.rewardsUnmatched -
         counts.rewardsDuplicate -
+        counts.rewardsCrowded -
         counts.rewardsDeadLettered;
 }

@@ -23,8 +23,10 @@ import {
   type DecisionEntry,
   decisionAt,
   decisionDueMs,
+  forgetLetIn,
   type Group,
   type JoinLimits,
+  letIn,
   type RewardEntry,
   rewardDueMs,
 } from '../join/group.ts';
@@ -75,14 +77,18 @@ export function handleDecision(group: Group, decision: Decision, clockMs: number
   const entry = decisionEntry(decision, clockMs, rules.experiments);
   // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
   if (decision.reason === 'shadow') return { group, deltas: [], counts: { decisionsIn: 1, decisionsExpired: 1 } };
-  const added = addDecision(group, entry, rules.limits);
-  if (added === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
+  const open = letIn(group, 'decisions', clockMs, rules.limits);
+  if (open === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsCrowded: 1 } };
+  const added = addDecision(open, entry, rules.limits);
+  if (added === null) return { group: open, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
   const { group: after, touched } = claim(added, rules.experiments, rules.limits);
   return difference(group, after, touched, { decisionsIn: 1 }, rules);
 }
 
 export function handleReward(group: Group, reward: Reward, clockMs: number, rules: Rules): Change {
-  const { group: added, at, as } = addReward(group, rewardEntry(reward, clockMs), rules.limits);
+  const open = letIn(group, 'rewards', clockMs, rules.limits);
+  if (open === null) return { group, deltas: [], counts: { rewardsIn: 1, rewardsCrowded: 1 } };
+  const { group: added, at, as } = addReward(open, rewardEntry(reward, clockMs), rules.limits);
   if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
   // Only the first record decides whose the reward is.
   const after = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : added;
@@ -110,6 +116,7 @@ export function expire(group: Group, lowClockMs: number, { limits }: Rules): Cha
   return {
     group: {
       ...group,
+      letIn: forgetLetIn(group, lowClockMs, limits),
       decisions: group.decisions.slice(dropped.length),
       rewards: settled.filter((reward) => !isDue(reward)),
     },

@@ -66,7 +66,8 @@ function derivatives(
   const gradient = mean.map((weight, i) => prior[i]! * weight);
   const hessian = new Float64Array((columns * (columns + 1)) / 2);
   for (let i = 0; i < columns; i++) hessian[(i * (i + 1)) / 2 + i] = prior[i]!;
-  for (const [row, ones] of active.entries()) {
+  for (let row = 0; row < active.length; row++) {
+    const ones = active[row]!;
     const p = logistic(logits[row]!);
     // Not 1 − p, nor n·p − Σr, which are all rounding where p is near 1.
     const q = logistic(-logits[row]!);
@@ -93,7 +94,7 @@ function descend(
   logits: Float64Array,
   step: Float64Array,
 ): boolean {
-  const slopes = Float64Array.from(rows.active, (ones) => ones.reduce((sum, i) => sum + step[i]!, 0));
+  const slopes = sumsOfActive(rows, step);
   const before = loss(rows, prior, mean, logits);
   for (let t = 1, halvings = 0; halvings < HALVINGS_MAX; t /= 2, halvings++) {
     const moved = mean.map((weight, i) => weight - t * step[i]!);
@@ -101,10 +102,22 @@ function descend(
     const after = loss(rows, prior, moved, shifted);
     if (!(after <= before + ROUNDING * before)) continue;
     mean.set(moved);
-    logits.set(rows.active.map((ones) => ones.reduce((sum, i) => sum + moved[i]!, 0)));
+    logits.set(sumsOfActive(rows, moved));
     return after < before;
   }
   return false;
+}
+
+/** @returns by row, the sum of the weights where it is 1. */
+function sumsOfActive({ active }: CountedRows, weights: Float64Array): Float64Array {
+  const sums = new Float64Array(active.length);
+  for (let row = 0; row < active.length; row++) {
+    const ones = active[row]!;
+    let sum = 0;
+    for (let a = 0; a < ones.length; a++) sum += weights[ones[a]!]!;
+    sums[row] = sum;
+  }
+  return sums;
 }
 
 /** The negative log posterior, up to a constant. */
@@ -112,7 +125,10 @@ function loss({ active, n, sumR }: CountedRows, prior: Float64Array, mean: Float
   let total = 0;
   for (let i = 0; i < mean.length; i++) total += (prior[i]! * mean[i]! * mean[i]!) / 2;
   for (let row = 0; row < active.length; row++) {
-    total += sumR[row]! * softplus(-logits[row]!) + (n[row]! - sumR[row]!) * softplus(logits[row]!);
+    const logit = logits[row]!;
+    // sumR ln(1 + e⁻ˣ) + (n − sumR) ln(1 + eˣ), with no difference of large numbers.
+    const tail = Math.log1p(Math.exp(-Math.abs(logit)));
+    total += n[row]! * tail + (logit > 0 ? n[row]! - sumR[row]! : -sumR[row]!) * logit;
   }
   return total;
 }
@@ -121,11 +137,6 @@ export function logistic(x: number): number {
   if (x >= 0) return 1 / (1 + Math.exp(-x));
   const e = Math.exp(x);
   return e / (1 + e);
-}
-
-/** ln(1 + eˣ). */
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 function diagonal(packed: Float64Array, columns: number): Float64Array {

@@ -30,7 +30,6 @@ export const bayesianLogistic: Policy = {
   contextual: true,
   indicatorsOnly: true,
   layoutsOnly: true,
-  approximate: true,
   parameters: [
     {
       name: 'priorVariance',
@@ -62,6 +61,7 @@ export const bayesianLogistic: Policy = {
     const eligible = usual?.eligible ?? Array.from({ length: model.layoutCount }, (_, layout) => layout);
     for (const context of rowsOf(block(state, 'ready'), model.dimension)) memo.find(context, eligible);
     return {
+      approximate: true,
       probabilities(context, eligible) {
         checkContext(context, model.dimension);
         return freshCopy(memo.find(context, eligible));

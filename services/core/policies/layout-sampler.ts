@@ -6,7 +6,7 @@
 import { Invalid } from '../errors.ts';
 import { type ClimbOptions, type LayoutScores, LayoutSearch } from '../numerics/hill-climbing.ts';
 import { seededRandom } from '../random.ts';
-import { mixEvenly } from './best.ts';
+import { mixEvenly, shareByWeight } from './best.ts';
 import type { LayoutModel } from './layout-model.ts';
 import type { PolicyState } from './policy.ts';
 import { block, parameter } from './state.ts';
@@ -48,13 +48,13 @@ export class LayoutSampler {
     const mask = eligible.length === model.layoutCount ? null : Uint8Array.from(places, (place) => (place < 0 ? 0 : 1));
     const random = seededRandom((hashOf(context) >>> 11) * 2 ** 32 + this.seed);
     const options: ClimbOptions = { restarts: this.restarts, stepsMax: this.stepsMax, random };
-    const shares = new Float64Array(eligible.length);
+    const found = new Float64Array(eligible.length);
     for (let draw = 0; draw < draws; draw++) {
       const scores: LayoutScores = { mains, weights, offset: draw * model.size };
       model.mains(mains, weights, scores.offset, context);
-      shares[places[this.search.climb(scores, eligible, mask, options)]!]! += 1 / draws;
+      found[places[this.search.climb(scores, eligible, mask, options)]!]! += 1;
     }
-    return mixEvenly(shares, this.epsilon);
+    return mixEvenly(shareByWeight(found), this.epsilon);
   }
 }
 

@@ -50,8 +50,6 @@ export interface Policy {
   readonly indicatorsOnly?: true;
   /** Whether it learns from counts by pattern of the context, which only experiments with a layout keep. */
   readonly layoutsOnly?: true;
-  /** Whether its probabilities are estimated by repeated draws. They are what is drawn from and logged all the same. */
-  readonly approximate?: true;
   readonly parameters: readonly ParameterSpec[];
 
   /**
@@ -86,6 +84,9 @@ export interface ServingPolicy {
 
   /** The score behind each probability (mean, upper bound, …), for `explain` and debugging; same order as `eligible`. */
   scores(context: Float64Array, eligible: readonly number[]): Float64Array;
+
+  /** Whether the probabilities are estimated by trial. They are what is drawn from and logged all the same. */
+  readonly approximate?: true;
 
   /** Of a policy that is deterministic between two snapshots; absent where draws spread decisions by themselves. */
   readonly exposures?: Exposures;

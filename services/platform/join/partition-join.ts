@@ -23,7 +23,7 @@ import {
 } from '../../contracts/store-format.ts';
 import { Corrupt, Invalid } from '../../core/errors.ts';
 import { AT_START, type PerStream, type UnitId } from '../../core/events.ts';
-import { emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
+import { emptyGroup, type Group, groupDueMs, isEmpty, lowClock } from '../../core/join/group.ts';
 import {
   type Change,
   deadLettered,
@@ -285,7 +285,7 @@ export class PartitionJoin {
     for (const key of this.timerChanges.puts) puts.push([key, Buffer.alloc(0)]);
     for (const { group, timerBucket, changed } of this.warm.values()) {
       if (!changed) continue;
-      if (group.decisions.length + group.rewards.length === 0) deletes.push(groupKey(group.unitId));
+      if (isEmpty(group)) deletes.push(groupKey(group.unitId));
       else puts.push([groupKey(group.unitId), encodeGroup({ group, timerBucket })]);
     }
     await this.options.store.commit({ puts, deletes });

@@ -1,10 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ArmId, DecisionId, ExperimentId, InputEvent } from '../../../services/core/events.ts';
-import { type Arm, ATTRIBUTION_MODELS, FOLDS } from '../../../services/core/experiment.ts';
+import { encodeContext } from '../../../services/core/deciding/encode-context.ts';
+import {
+  type ArmId,
+  type DecisionId,
+  type ExperimentId,
+  type InputEvent,
+  STREAMS,
+} from '../../../services/core/events.ts';
+import { type Arm, ATTRIBUTION_MODELS, type Feature, FOLDS } from '../../../services/core/experiment.ts';
+import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
-import { cellsOf, decision, experiment, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
-import { sumsByDefinition } from '../../support/definition.ts';
+import { cellsOf, decision, experiment, LIMITS, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
+import { allContexts, notCrowded, sumsByDefinition } from '../../support/definition.ts';
 
 const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   id: id as ArmId,
@@ -12,14 +20,25 @@ const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   sinceVersion: 1,
   attributes: new Map([['cost', cost / 4]]),
 }));
-/** Two experiments that learn from the same rewards, each by an attribution and a fold drawn at random. */
+const CONTEXT: readonly Feature[] = [
+  { kind: 'boolean', name: 'returning' },
+  { kind: 'cross', name: 'both', of: ['country', 'returning'] },
+  { kind: 'category', name: 'country', values: ['BR', 'DE'] },
+];
+const ENCODED = allContexts(CONTEXT).map((values) => [...encodeContext(CONTEXT, values).features]);
+/**
+ * Two experiments, one of them with counts by pattern of the context, that learn from the same rewards, by attributions and
+ * folds drawn at random; units are often crowded.
+ */
 const given = fc
   .record({
     models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
     folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
+    unitEventsMax: fc.constantFrom(1, 2, 3, 200),
+    unitSpanMs: fc.constantFrom(20, 50, 150, 300),
   })
-  .map(({ models, folds }) =>
-    rules(
+  .map(({ models, folds, ...crowding }) => ({
+    ...rules(
       experiment({
         arms: ARMS,
         attribution: { model: models[0], windowMs: 100 },
@@ -35,6 +54,8 @@ const given = fc
       experiment({
         id: 'layout' as ExperimentId,
         arms: ARMS,
+        layout: { aspects: [{ name: 'button', variants: ['A', 'B', 'C'] }], crosses: [] },
+        context: CONTEXT,
         attribution: { model: models[1], windowMs: 100 },
         reward: {
           metric: 'click',
@@ -46,7 +67,8 @@ const given = fc
         },
       }),
     ),
-  );
+    limits: { ...LIMITS, ...crowding },
+  }));
 
 const unit = fc.constantFrom('u', 'v');
 const stepMs: fc.Arbitrary<number> = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
@@ -65,6 +87,7 @@ const decisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constantFrom<string>('coupon', 'layout'),
+    context: fc.nat(ENCODED.length - 1),
     arms,
     unit,
     stepMs,
@@ -89,13 +112,14 @@ const rewards = fc.array(
 
 function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? T : never): InputEvent[] {
   let clockMs = T0;
-  return specs.map((spec) => {
+  return specs.map(({ context, ...spec }) => {
     clockMs += spec.stepMs;
     const atMs = clockMs + spec.skewMs;
+    const features = spec.experimentId === 'layout' ? ENCODED[context]! : [];
     return {
       stream: 'decisions',
       clockMs,
-      decision: decision({ ...spec, experimentId: spec.experimentId as ExperimentId, atMs }),
+      decision: decision({ ...spec, experimentId: spec.experimentId as ExperimentId, features, atMs }),
     };
   });
 }
@@ -147,6 +171,7 @@ const edgeDecisions = fc.array(
   fc.record({
     id: fc.constantFrom('d1', 'd2', 'd3', 'd4'),
     experimentId: fc.constant<string>('coupon'),
+    context: fc.constant(0),
     arms,
     unit: edgeUnit,
     clockMs: edgeClockMs,
@@ -184,8 +209,14 @@ function expectSameAsOracle(
   drop: readonly boolean[],
 ): void {
   const oracle = new Oracle(world);
-  for (const event of [...ds, ...rs]) oracle.learn(event);
-  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(oracle.groups.values(), world)));
+  const events = [...ds, ...rs];
+  for (const event of events) oracle.learn(event);
+  const uncrowded = new Oracle({ ...world, limits: LIMITS });
+  const taken = notCrowded(events, world);
+  for (const event of taken) uncrowded.learn(event);
+  expect(oracle.sums()).toEqual(cellsOf(sumsByDefinition(uncrowded.groups.values(), world)));
+  const { decisionsCrowded, rewardsCrowded } = oracle.state.counts;
+  expect(decisionsCrowded + rewardsCrowded).toBe(events.length - taken.length);
   const live = new Oracle(world);
   interleave(ds, rs, order).forEach((event, index) => {
     live.learn(event);
@@ -197,6 +228,41 @@ function expectSameAsOracle(
   oracle.drop();
   expect(live.state.counts).toEqual(oracle.state.counts);
   expect(settledCounts(live.state.counts).unaccounted).toBe(0);
+}
+
+/** One unit over a time in which much runs out. Times of their own say nothing here, so that only the log's clocks do. */
+const longLog: fc.Arbitrary<InputEvent[]> = fc
+  .array(
+    fc.record({
+      stream: fc.constantFrom(...STREAMS),
+      stepMs: fc.constantFrom(1, 10, 19, 40, 60, 120),
+      id: fc.integer({ min: 0, max: 5 }),
+      revision: fc.integer({ min: 0, max: 1 }),
+      arms,
+    }),
+    { minLength: 12, maxLength: 40 },
+  )
+  .map((specs) => {
+    let clockMs = T0;
+    return specs.map(({ stream, stepMs, id, revision, arms: dealt }, at): InputEvent => {
+      clockMs += stepMs;
+      return stream === 'decisions'
+        ? { stream, clockMs, decision: decision({ id: `d${id}`, arms: dealt }) }
+        : { stream, clockMs, reward: reward({ id: `r${id}`, revision, value: 1 + at / 64 }) };
+    });
+  });
+const cut = fc.integer({ min: 8, max: 40 });
+
+/** As after the loss of a disk: the sums are kept, the groups made anew of what the log has from some time on. */
+function forgetAllButTheEnd(oracle: Oracle, learned: readonly InputEvent[], world: Rules): void {
+  const { clocks } = oracle.state;
+  const fromMs = lowClock(clocks) - rebuiltFromMs(world.limits);
+  const end = new Oracle(world);
+  for (const event of learned) if (event.clockMs >= fromMs) end.learn(event);
+  end.state.clocks = clocks;
+  end.drop();
+  oracle.groups.clear();
+  for (const [unitId, group] of end.groups) oracle.groups.set(unitId, group);
 }
 
 describe('learning is a function of the logs', { timeout: 60_000 }, () => {
@@ -221,6 +287,21 @@ describe('learning is a function of the logs', { timeout: 60_000 }, () => {
         ),
       ),
       { numRuns: 10_000 },
+    );
+  });
+
+  it('groups that are rebuilt from the end of the log alone go on to learn the same', () => {
+    fc.assert(
+      fc.property(given, longLog, cut, (world, events, at) => {
+        const whole = new Oracle(world);
+        for (const event of events) whole.learn(event);
+        const rebuilt = new Oracle(world);
+        for (const event of events.slice(0, at)) rebuilt.learn(event);
+        forgetAllButTheEnd(rebuilt, events.slice(0, at), world);
+        for (const event of events.slice(at)) rebuilt.learn(event);
+        expect(rebuilt.sums()).toEqual(whole.sums());
+      }),
+      { numRuns: 6_000 },
     );
   });
 

@@ -8,7 +8,7 @@ import { subjectOf, topicNames } from '../../../services/contracts/keys.ts';
 import { REFUSALS } from '../../../services/contracts/refusals.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { Decision, Reward } from '../../../services/core/events.ts';
-import { ATTRIBUTION_MODELS } from '../../../services/core/experiment.ts';
+import { ATTRIBUTION_MODELS, type Experiment } from '../../../services/core/experiment.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
 import {
   a1,
@@ -16,6 +16,7 @@ import {
   decision,
   experiment,
   NOON_MS,
+  page,
   progressTally,
   reward,
   snapshot,
@@ -50,6 +51,7 @@ describe('every kind of record comes back as it was written', () => {
     const defined = { ...experiment, attribution: { ...experiment.attribution, model } };
     expect(roundTrip(codecs.experiment, defined)).toEqual(defined);
   });
+  it('experiments with a layout', () => expect(roundTrip(codecs.experiment, page)).toEqual(page));
   it('progress', () => expect(roundTrip(codecs.tally, progressTally)).toEqual(progressTally));
   it('sums, to the bit', () => expect(roundTrip(codecs.tally, sumsTally)).toEqual(sumsTally));
   it('snapshots, to the bit', () => expect(roundTrip(codecs.snapshot, snapshot)).toEqual(snapshot));
@@ -187,6 +189,16 @@ describe('bytes are refused with a stable code', () => {
       const context = [...experiment.context, { kind: 'cross' as const, name: 'wrong', of }];
       expect(codeOf(() => codecs.experiment.encode({ ...experiment, context }))).toBe('contradictory');
     }
+  });
+
+  it('contradictory: a layout that does not make the arms, or that cannot be counted', () => {
+    const code = (changes: Partial<Experiment>) => codeOf(() => codecs.experiment.encode({ ...page, ...changes }));
+    const { arms, layout, context } = page;
+    expect(code({ arms: arms.toReversed() })).toBe('contradictory');
+    expect(code({ arms: arms.slice(1), fallbackArmId: arms[1]!.id })).toBe('contradictory');
+    expect(code({ layout: { ...layout!, crosses: [['headline', 'weather']] } })).toBe('contradictory');
+    expect(code({ context: [...context, { kind: 'number', name: 'age', mean: 0, scale: 1 }] })).toBe('contradictory');
+    expect(code({})).toBe('accepted');
   });
 
   it('priors: of another arm, twice, of sums that no rewards have, of other contexts, or too large', () => {

@@ -86,6 +86,31 @@ export const experiment: Experiment = {
   appliedAtMs: [NOON_MS],
 };
 
+/** Its arms are those of a layout. */
+export const page: Experiment = {
+  ...experiment,
+  arms: ['plain/none', 'plain/photo', 'loud/none', 'loud/photo'].map((id) => ({
+    id: id as ArmId,
+    state: 'active',
+    sinceVersion: 1,
+    attributes: new Map(),
+  })),
+  layout: {
+    aspects: [
+      { name: 'headline', variants: ['plain', 'loud'] },
+      { name: 'image', variants: ['none', 'photo'] },
+    ],
+    crosses: [
+      ['headline', 'image'],
+      ['headline', 'region'],
+    ],
+  },
+  fallbackArmId: 'plain/none' as ArmId,
+  holdout: null,
+  context: [{ kind: 'category', name: 'region', values: ['CN', 'US'] }],
+  reward: { ...experiment.reward, costAttribute: null },
+};
+
 export function vector(...cells: number[]): ExactVector {
   const sums = new ExactVector(cells.length);
   const lo = sums.beginRound();

@@ -54,3 +54,25 @@ test('a deletion is a version too, and a second one is none', () => {
   expect(deleted).toMatchObject({ version: 2, state: 'deleted' });
   expect(deletedDefinition(deleted)).toBeNull();
 });
+
+const PAGE = {
+  arms: arms('A', 'B'),
+  layout: { aspects: [{ name: 'button', variants: ['A', 'B'] }], crosses: [] },
+  context: [{ kind: 'boolean', name: 'returning' }],
+} as const;
+
+test('counts by pattern are kept from the start or never: a layout cannot come later, nor go', () => {
+  const message = /the aspects of its layout cannot change from .* what was learned so far was not kept by them/;
+  const { layout: _, ...named } = PAGE;
+  expect(() => nextDefinition({ ...wanted(named), appliedAtMs: [5] }, wanted(PAGE))).toThrow(message);
+  expect(() => nextDefinition({ ...wanted(PAGE), appliedAtMs: [5] }, wanted(named))).toThrow(message);
+});
+
+test('which crosses are learned may change, aspects may not', () => {
+  const before = { ...wanted(PAGE), appliedAtMs: [5] };
+  const crossed = wanted({ ...PAGE, layout: { ...PAGE.layout, crosses: [['button', 'returning']] } });
+  expect(nextDefinition(before, wanted(PAGE))).toBeNull();
+  expect(nextDefinition(before, crossed)).toMatchObject({ version: 2, layout: { crosses: [['button', 'returning']] } });
+  const renamed = wanted({ ...PAGE, layout: { aspects: [{ name: 'colour', variants: ['A', 'B'] }], crosses: [] } });
+  expect(() => nextDefinition(before, renamed)).toThrow('the aspects of its layout cannot change');
+});

@@ -52,6 +52,31 @@ describe('a decision that can never be learned from is refused', () => {
     expect(refusal(dealt({ arm: 'C', experimentVersion: 2 }), given)).toBe('none');
   });
 
+  it('as feature-pattern when counts go by pattern and its features are none', () => {
+    const given = rules(
+      experiment({
+        layout: { aspects: [{ name: 'button', variants: ['A', 'B'] }], crosses: [] },
+        context: [
+          { kind: 'category', name: 'country', values: ['BR', 'DE'] },
+          { kind: 'boolean', name: 'returning' },
+        ],
+      }),
+    );
+    for (const features of [
+      [1, 0, 0, 0],
+      [1, 1, 0, 1],
+    ])
+      expect(refusal(dealt({ features }), given)).toBe('none');
+    for (const features of [
+      [1, 1, 1, 0],
+      [1, 0, 0, 0.5],
+      [0, 1, 0, 0],
+      [1, 0, 0, -1],
+    ]) {
+      expect(refusal(dealt({ features }), given)).toBe('feature-pattern');
+    }
+  });
+
   it('with a code that the table of refusals explains', () => {
     expect(REFUSALS).toMatchObject(LEARNING_REFUSALS);
   });
