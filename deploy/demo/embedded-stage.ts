@@ -16,7 +16,7 @@ import { severable } from '../../services/platform/embedded/severable.ts';
 import { createLogger, type Logger } from '../../services/platform/logging.ts';
 import { createMetrics } from '../../services/platform/metrics.ts';
 import { Mirrors } from '../../services/platform/mirror/mirrors.ts';
-import { openLevelStore } from '../../services/platform/store/level.ts';
+import { openSegmentStore } from '../../services/platform/store/segments/store.ts';
 import { createTopics, loadTopicSpecs } from '../../services/platform/topics.ts';
 import { DEMO_LIMITS, LEARNERS, type LearnerName, type RunningLearner, type Stage, topicsOf } from './stage.ts';
 
@@ -76,13 +76,12 @@ class EmbeddedStage implements Stage {
       codecs: this.codecs(topics),
       openStore: async (partition) =>
         cut.store(
-          await openLevelStore({
+          await openSegmentStore({
             folder: join(data, String(partition)),
             cacheBytes: STORE_CACHE_BYTES,
             onUnreadable: (error) => {
               throw error;
             },
-            writeBufferBytes: STORE_CACHE_BYTES,
           }),
         ),
       nowMs: () => performance.now(),

@@ -30,7 +30,16 @@ import {
   toDecision,
   toReward,
 } from './open-bandit.ts';
-import { type Books, booksOf, type Digests, digestsOf, eventsOnLog, replayAll, replayOver } from './proofs.ts';
+import {
+  type Books,
+  booksOf,
+  copyTallies,
+  type Digests,
+  digestsOf,
+  eventsOnLog,
+  replayAll,
+  replayOver,
+} from './proofs.ts';
 import { atLeast, atMost, type Bar, exactly, quantile } from './report.ts';
 import { type RunningLearner, type Stage, topicsOf } from './stage.ts';
 import { Watch } from './watch.ts';
@@ -81,6 +90,7 @@ class Performance {
   private readonly codecs: Codecs;
   private readonly live: Watch;
   private readonly undisturbed: Watch;
+  private readonly rebuilt: Watch;
   private readonly experiments = new Map<ExperimentId, Experiment>();
   private learner: RunningLearner | null = null;
   private recoveryMs = 0;
@@ -93,17 +103,19 @@ class Performance {
     const shadow = topicsOf(stage.prefix, 'undisturbed');
     this.live = new Watch(stage.log, this.topics, this.codecs);
     this.undisturbed = new Watch(stage.log, shadow, stage.codecs(shadow));
+    const copy = topicsOf(stage.prefix, 'rebuilt');
+    this.rebuilt = new Watch(stage.log, copy, stage.codecs(copy));
   }
 
   async open(): Promise<void> {
     await this.define();
-    await Promise.all([this.live.start(), this.undisturbed.start()]);
+    await Promise.all([this.live.start(), this.undisturbed.start(), this.rebuilt.start()]);
     this.learner = await this.stage.startLearner('live', 'empty');
     await this.stage.startLearner('undisturbed', 'empty');
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.live.stop(), this.undisturbed.stop()]);
+    await Promise.all([this.live.stop(), this.undisturbed.stop(), this.rebuilt.stop()]);
   }
 
   async play(): Promise<DemoResult> {
@@ -251,11 +263,6 @@ class Performance {
     this.live.measureFreshness(true);
   }
 
-  private async nextSnapshot(experimentId: ExperimentId): Promise<void> {
-    const seen = this.live.seen.get(experimentId) ?? 0;
-    await this.live.until(() => (this.live.seen.get(experimentId) ?? 0) > seen);
-  }
-
   private async settle(): Promise<Books> {
     this.options.say('(d) Every event is waited for, and the books are drawn up');
     const ends = await inputEnds(this.stage.log, this.topics);
@@ -280,7 +287,7 @@ class Performance {
       ['killed in the middle and started again', digestsOf(this.live.snapshots)],
       ['never disturbed', digestsOf(this.undisturbed.snapshots)],
       ['replayed from offset 0', replayed],
-      ['rebuilt on an empty disk from the tallies', await this.rebuilt()],
+      ['rebuilt on an empty disk from the tallies', await this.rebuild()],
     ];
     for (const partitions of OTHER_PARTITIONS) {
       const over = await replayOver(log, this.topics, this.codecs, partitions);
@@ -298,12 +305,14 @@ class Performance {
     );
   }
 
-  /** @returns what a learner publishes that finds its disk empty. */
-  private async rebuilt(): Promise<Digests> {
-    await this.learner!.kill();
-    this.learner = await this.stage.startLearner('live', 'empty');
-    await Promise.all([...this.experiments.keys()].map((experimentId) => this.nextSnapshot(experimentId)));
-    return digestsOf(this.live.snapshots);
+  /** @returns what a learner publishes that finds an empty disk, the live one's tallies, and no snapshot. */
+  private async rebuild(): Promise<Digests> {
+    const { log, prefix } = this.stage;
+    const to = topicsOf(prefix, 'rebuilt');
+    await copyTallies(log, { from: this.topics, to, decode: this.codecs.tally, encode: this.stage.codecs(to).tally });
+    await this.stage.startLearner('rebuilt', 'empty');
+    await this.rebuilt.until(() => [...this.experiments.keys()].every((id) => this.rebuilt.snapshots.has(id)));
+    return digestsOf(this.rebuilt.snapshots);
   }
 
   private learningBars(

@@ -3,6 +3,7 @@
  */
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
+import { Assembler } from '../../services/contracts/parts.ts';
 import type { ExperimentId, PerStream } from '../../services/core/events.ts';
 import { type Counts, unaccounted } from '../../services/core/learning/counts.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
@@ -10,6 +11,7 @@ import { embeddedSchemaSource } from '../../services/platform/embedded/schema-so
 import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { Log, LogRecord } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
+import { readWholes } from '../../services/platform/log/read-wholes.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import { loadTopicSpecs } from '../../services/platform/topics.ts';
 import { type Replayed, replay } from '../../services/replay/replay.ts';
@@ -88,6 +90,32 @@ function recode(
     // Malformed on purpose: it must be refused in the copy too.
     return value;
   }
+}
+
+/** Copies what one learner has published of its sums to where another will look for its own. */
+export async function copyTallies(
+  log: Log,
+  {
+    from,
+    to,
+    decode,
+    encode,
+  }: {
+    readonly from: TopicNames;
+    readonly to: TopicNames;
+    readonly decode: Codecs['tally'];
+    readonly encode: Codecs['tally'];
+  },
+): Promise<void> {
+  const writer = log.writer();
+  for await (const { partition, records } of readWholes(log, await startOf(log, from.tallies), new Assembler())) {
+    await decode.prepare(records.map(({ value }) => value));
+    for (const { key, value } of records) {
+      const copy = value === null ? null : encode.encode(decode.decode(value));
+      await writer.append({ topic: to.tallies, partition }, [{ key, value: copy }]);
+    }
+  }
+  await writer.close();
 }
 
 export interface Books {

@@ -7,8 +7,8 @@ import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
 import type { Log } from '../../services/platform/log/port.ts';
 
-/** The live learner, and one that learns from the same inputs without ever being disturbed. */
-export const LEARNERS = ['live', 'undisturbed'] as const;
+/** The live learner, one that learns from the same inputs undisturbed, and one that has nothing but the live one's tallies. */
+export const LEARNERS = ['live', 'undisturbed', 'rebuilt'] as const;
 export type LearnerName = (typeof LEARNERS)[number];
 
 export interface Stage {

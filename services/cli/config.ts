@@ -1,6 +1,7 @@
 /** The command line's options that have a name in the environment too. Not here: what single commands take. */
 import { defineConfig, text, type Values } from '../platform/config.ts';
 import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
+import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
 
 const OPTIONS = {
   ...CONNECTION_OPTIONS,
@@ -19,6 +20,9 @@ const OPTIONS = {
     secret: true,
   },
 } as const;
+
+/** The learners' limits, which decide how long topics must keep what. */
+export const DOCTOR_CONFIG = defineConfig(JOIN_OPTIONS);
 
 export const CLI_CONFIG = defineConfig(OPTIONS);
 export type CliValues = Values<typeof OPTIONS>;

@@ -9,7 +9,7 @@ import { topicNames } from '../contracts/keys.ts';
 import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { createLogger } from '../platform/logging.ts';
-import { registerAll } from '../platform/registry/register.ts';
+import { registerAll, standings } from '../platform/registry/register.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
 import type { CliValues } from './config.ts';
 import type { Installation } from './ports.ts';
@@ -25,6 +25,7 @@ function connect(values: CliValues, { verbose }: { readonly verbose: boolean }):
     topics,
     codecs: async () => createCodecs(await openRegistrySource(registry, topics), topics),
     registerSchemas: () => registerAll(registry, topics),
+    schemaStandings: () => standings(registry, topics),
     close: () => log.close(),
   };
 }
@@ -49,6 +50,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stderr: process.stderr,
   fetch,
   version,
+  nowMs: Date.now,
   readFile: (path) => readFile(path, 'utf8'),
   connect,
   replay: (args) => runService('replay', args),

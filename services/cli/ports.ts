@@ -12,7 +12,17 @@ export interface Installation {
   codecs(): Promise<Codecs>;
   /** Puts this version's schemas where producers and consumers find them; harmless to repeat. */
   registerSchemas(): Promise<readonly RegisteredSchema[]>;
+  /** How this version's schemas stand there. @throws Unavailable. */
+  schemaStandings(): Promise<readonly SchemaStanding[]>;
   close(): Promise<void>;
+}
+
+export interface SchemaStanding {
+  readonly subject: string;
+  /** `null` when this version's schema is not registered. */
+  readonly id: number | null;
+  readonly compatibility: string | null;
+  readonly wantedCompatibility: string;
 }
 
 export interface RegisteredSchema {
@@ -27,6 +37,8 @@ export interface CliPorts {
   readonly stderr: TextSink;
   readonly fetch: typeof fetch;
   readonly version: string;
+  /** This machine's clock, since 1970. */
+  nowMs(): number;
   readFile(path: string): Promise<string>;
   /** @throws Invalid `config`. */
   connect(values: CliValues, options: { readonly verbose: boolean }): Installation;

@@ -5,6 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { CroupierError } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
+import { joinLimits } from '../platform/join/limits-config.ts';
 import {
   type DecideOptions,
   type DeciderAddress,
@@ -13,16 +14,18 @@ import {
   reward,
   stats,
 } from './commands/decider.ts';
+import { doctor } from './commands/doctor.ts';
 import { experimentsApply, experimentsDelete, experimentsList } from './commands/experiments.ts';
 import { explainDecision, parseSince } from './commands/explain.ts';
 import { topicsCreate } from './commands/topics.ts';
 import { warmStart } from './commands/warm-start.ts';
-import { CLI_CONFIG, type CliValues } from './config.ts';
+import { CLI_CONFIG, type CliValues, DOCTOR_CONFIG } from './config.ts';
 import type { Answer, CliPorts, Installation } from './ports.ts';
 
 const EXAMPLES = `
 Examples:
   croupier topics create                                 once, before anything else
+  croupier doctor                                        is all as it must be?
   croupier experiments apply coupon.yaml                 define an experiment, or change it
   croupier decide coupon --user 42 --context plan=free age=31
   croupier reward coupon --user 42 --value 12.5
@@ -104,6 +107,7 @@ function createProgram(session: Session, args: readonly string[]): Command {
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
   optionsFor(program, CLI_CONFIG);
   addTopics(program, session);
+  addDoctor(program, session);
   addExperiments(program, session);
   addDecider(program, session);
   addExplain(program, session);
@@ -127,6 +131,16 @@ function addTopics(program: Command, session: Session): void {
       };
       await session.withInstallation(command, (installation) => topicsCreate(installation, overrides));
     });
+}
+
+function addDoctor(program: Command, session: Session): void {
+  const command = program
+    .command('doctor')
+    .description('look whether topics, schemas and clocks are as they must be, and say how to put right what is not');
+  optionsFor(command, DOCTOR_CONFIG).action(async (flags: Record<string, unknown>, command: Command) => {
+    const limits = joinLimits(DOCTOR_CONFIG.parse({ env: session.ports.environment, flags }));
+    await session.withInstallation(command, (installation) => doctor(installation, session.ports, limits));
+  });
 }
 
 function addExperiments(program: Command, session: Session): void {

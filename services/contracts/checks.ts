@@ -9,7 +9,17 @@ const FORBIDDEN = /[\p{Cc}\u2028\u2029\ufffd]/u;
 
 /** Whether a name or id has 1 to 200 characters, no control characters, and nothing that UTF-8 could not carry. */
 export function isText(value: string): boolean {
-  return value.length >= 1 && value.length <= TEXT_LENGTH_MAX && !FORBIDDEN.test(value) && value.isWellFormed();
+  if (value.length < 1 || value.length > TEXT_LENGTH_MAX) return false;
+  return isPrintableAscii(value) || (!FORBIDDEN.test(value) && value.isWellFormed());
+}
+
+/** What nearly all ids are made of, told without the regular expression. */
+function isPrintableAscii(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit < 0x20 || unit > 0x7e) return false;
+  }
+  return true;
 }
 
 /** A name or id. */

@@ -19,7 +19,7 @@ import { fromReward, toReward } from './reward.ts';
 import { loadSchemas, type RecordSchema } from './schemas.ts';
 import { fromSnapshot, toSnapshot } from './snapshot.ts';
 import { fromTally, toTally } from './tally.ts';
-import { frame, schemaIdOf, unframe } from './wire.ts';
+import { frame, HEADER_BYTES, schemaIdOf, writerIdOf } from './wire.ts';
 
 /** Where schema ids are known: a registry, or a fixed table. */
 export interface SchemaSource {
@@ -102,8 +102,8 @@ function createCodec<T, Raw>(
     },
     decode(bytes) {
       checkSize(kind, bytes);
-      const { schemaId, payload } = unframe(bytes);
-      return conversion.from(read<Raw>(type, payload, resolverOf(schemaId), subject));
+      const resolver = resolverOf(writerIdOf(bytes));
+      return conversion.from(read<Raw>(type, bytes, resolver, subject));
     },
     async prepare(values) {
       const missing = new Set<number>();
@@ -117,12 +117,18 @@ function createCodec<T, Raw>(
 }
 
 /** Every error here is the bytes' fault: the types and the resolver are known to fit each other. */
-function read<Raw>(type: Type, payload: Buffer, resolver: Resolver, subject: string): Raw {
+function read<Raw>(type: Type, bytes: Buffer, resolver: Resolver, subject: string): Raw {
+  const payloadBytes = bytes.length - HEADER_BYTES;
+  let read: { readonly value: Raw; readonly offset: number };
   try {
-    return type.fromBuffer(payload, resolver) as Raw;
+    read = type.decode(bytes, HEADER_BYTES, resolver);
   } catch (cause) {
-    refuse('malformed', `${payload.length} bytes do not decode as ${subject}: ${(cause as Error).message}`, cause);
+    refuse('malformed', `${payloadBytes} bytes do not decode as ${subject}: ${(cause as Error).message}`, cause);
   }
+  if (read.offset === bytes.length) return read.value;
+  // A negative offset: more bytes were announced than there are.
+  const problem = read.offset < 0 ? 'truncated' : `${bytes.length - read.offset} too many`;
+  refuse('malformed', `${payloadBytes} bytes do not decode as ${subject}: ${problem}`);
 }
 
 function createResolver(reader: Type, writer: AvroSchema, name: string): Resolver {

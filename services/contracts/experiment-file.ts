@@ -285,6 +285,6 @@ function toExperiment(sections: DefinedSections, policies: readonly PolicySpec[]
 function forgettingOf({ forgetting }: Sections): Forgetting | null {
   if (forgetting === null) return null;
   return 'halfLife' in forgetting
-    ? { kind: 'half-life', spanMs: forgetting.halfLife }
-    : { kind: 'window', spanMs: forgetting.window };
+    ? { kind: 'half-life', spanMs: forgetting.halfLife, sinceVersion: 1 }
+    : { kind: 'window', spanMs: forgetting.window, sinceVersion: 1 };
 }

@@ -54,7 +54,11 @@ export interface ExperimentRecord {
   readonly reward: RewardRecord;
   readonly attribution: { readonly model: string; readonly windowMs: number };
   readonly cohortMs: number;
-  readonly forgetting: { readonly kind: 'half_life' | 'window'; readonly spanMs: number } | null;
+  readonly forgetting: {
+    readonly kind: 'half_life' | 'window';
+    readonly spanMs: number;
+    readonly sinceVersion: number;
+  } | null;
   readonly prior: readonly PriorRecord[];
   readonly pendingExposure: boolean;
   readonly appliedAtMs: readonly number[];
@@ -89,7 +93,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     context: experiment.context.map(toFeature),
     reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
-    forgetting: toForgetting(experiment.forgetting),
+    forgetting: toForgetting(experiment),
     prior: toPrior(experiment.prior),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
@@ -127,7 +131,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     reward: fromReward(raw.reward),
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
-    forgetting: fromForgetting(raw.forgetting),
+    forgetting: fromForgetting(raw),
     prior: fromPrior(raw.prior, arms, { layout, context }),
     pendingExposure: raw.pendingExposure,
     appliedAtMs,
@@ -178,17 +182,23 @@ function fromAttribution(raw: ExperimentRecord['attribution']): AttributionSpec 
   return { model, windowMs: whole('windowMs', raw.windowMs, { min: 1 }) };
 }
 
-function toForgetting(forgetting: Forgetting | null): ExperimentRecord['forgetting'] {
+function toForgetting({ forgetting, version }: Experiment): ExperimentRecord['forgetting'] {
   if (forgetting === null) return null;
-  return { kind: forgetting.kind === 'half-life' ? 'half_life' : 'window', spanMs: forgetting.spanMs };
+  const kind = forgetting.kind === 'half-life' ? 'half_life' : 'window';
+  return { kind, spanMs: forgetting.spanMs, sinceVersion: sinceVersion(forgetting, version) };
 }
 
-function fromForgetting(raw: ExperimentRecord['forgetting']): Forgetting | null {
-  if (raw === null) return null;
+function fromForgetting({ forgetting, version }: ExperimentRecord): Forgetting | null {
+  if (forgetting === null) return null;
   return {
-    kind: raw.kind === 'half_life' ? 'half-life' : 'window',
-    spanMs: whole('forgetting spanMs', raw.spanMs, { min: 1 }),
+    kind: forgetting.kind === 'half_life' ? 'half-life' : 'window',
+    spanMs: whole('forgetting spanMs', forgetting.spanMs, { min: 1 }),
+    sinceVersion: sinceVersion(forgetting, version),
   };
+}
+
+function sinceVersion(forgetting: Pick<Forgetting, 'sinceVersion'>, version: number): number {
+  return whole('forgetting sinceVersion', forgetting.sinceVersion, { min: 1, max: version });
 }
 
 function fromArms(raw: readonly ArmRecord[], version: number): readonly Arm[] {

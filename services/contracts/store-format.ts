@@ -7,7 +7,7 @@ import type { Group, JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { avroType } from './avro.ts';
 
-export const FORMAT = 4;
+export const FORMAT = 5;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -24,36 +24,11 @@ export interface StoreHeader {
 }
 
 export const HEADER_KEY = 'h';
-export const TIMERS_FROM = 't/';
 /** Under it, the bytes of each tally as they are published. */
 export const SUMS_FROM = 's/';
-export const SUMS_TO = 's0';
-
-export function groupKey(unitId: UnitId): string {
-  return `g/${unitId}`;
-}
-
-export function timerKey(bucket: number, unitId: UnitId): string {
-  return `${timersTo(bucket)}${unitId}`;
-}
-
-/** @returns the first key beyond all timers of earlier buckets. */
-export function timersTo(bucket: number): string {
-  return `${TIMERS_FROM}${bucket.toString().padStart(12, '0')}/`;
-}
-
-export function unitOfTimer(key: string): UnitId {
-  return key.slice(TIMERS_FROM.length + 13) as UnitId;
-}
 
 export function sumsKey(experimentId: ExperimentId, cohort: number): string {
   return `${SUMS_FROM}${experimentId}/${cohort}`;
-}
-
-/** A group and the bucket of the one timer that is set for it. */
-export interface StoredGroup {
-  readonly group: Group;
-  readonly timerBucket: number | null;
 }
 
 const optionalString = ['null', 'string'];
@@ -61,7 +36,6 @@ const storedGroup = avroType({
   type: 'record',
   name: 'StoredGroup',
   fields: [
-    { name: 'timerBucket', type: ['null', 'long'] },
     {
       name: 'letIn',
       type: {
@@ -155,16 +129,12 @@ const storedGroup = avroType({
   ],
 });
 
-export function encodeGroup({ group, timerBucket }: StoredGroup): Buffer {
-  const { letIn, decisions, rewards } = group;
-  return storedGroup.toBuffer({ timerBucket, letIn, decisions, rewards });
+export function encodeGroup({ letIn, decisions, rewards }: Group): Buffer {
+  return storedGroup.toBuffer({ letIn, decisions, rewards });
 }
 
-export function decodeGroup(unitId: UnitId, bytes: Buffer): StoredGroup {
-  const { timerBucket, letIn, decisions, rewards } = storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'> & {
-    timerBucket: number | null;
-  };
-  return { group: { unitId, letIn, decisions, rewards }, timerBucket };
+export function decodeGroup(unitId: UnitId, bytes: Buffer): Group {
+  return { unitId, ...(storedGroup.fromBuffer(bytes) as Omit<Group, 'unitId'>) };
 }
 
 export function encodeHeader(header: StoreHeader): Buffer {

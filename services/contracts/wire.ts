@@ -5,7 +5,8 @@
 import { refuse } from './refusals.ts';
 
 const MAGIC = 0;
-const HEADER_BYTES = 5;
+/** Before the Avro bytes. */
+export const HEADER_BYTES = 5;
 
 export function frame(schemaId: number, payload: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
@@ -15,16 +16,14 @@ export function frame(schemaId: number, payload: Buffer): Buffer {
   return bytes;
 }
 
-/** @returns the writer schema's id and a view of the payload. @throws Invalid `bad-magic`. */
-export function unframe(bytes: Buffer): { readonly schemaId: number; readonly payload: Buffer } {
+/** @returns the writer schema's id. @throws Invalid `bad-magic`. */
+export function writerIdOf(bytes: Buffer): number {
   const schemaId = schemaIdOf(bytes);
-  if (schemaId === null) {
-    refuse(
-      'bad-magic',
-      `bytes begin with ${bytes.subarray(0, HEADER_BYTES).toString('hex') || 'nothing'}, not with 00 and a schema id of four bytes`,
-    );
-  }
-  return { schemaId, payload: bytes.subarray(HEADER_BYTES) };
+  if (schemaId !== null) return schemaId;
+  refuse(
+    'bad-magic',
+    `bytes begin with ${bytes.subarray(0, HEADER_BYTES).toString('hex') || 'nothing'}, not with 00 and a schema id of four bytes`,
+  );
 }
 
 /** @returns `null` when these bytes are not in the wire format. */

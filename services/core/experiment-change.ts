@@ -2,7 +2,7 @@
  * The next version of a definition, out of the one that stands and the one that is wanted.
  * Not here: how the two are read and written, and what happens when two people change one at once.
  */
-import { type Arm, type ArmPrior, assertCompatibleChange, type Experiment } from './experiment.ts';
+import { type Arm, type ArmPrior, assertCompatibleChange, type Experiment, type Forgetting } from './experiment.ts';
 
 /**
  * Arms that are not wanted any more are retired, never removed; new ones come after all others. A prior stays: files have
@@ -19,6 +19,7 @@ export function nextDefinition(standing: Experiment | undefined, wanted: Experim
     ...wanted,
     version,
     arms: mergedArms(standing, wanted, version),
+    forgetting: keptForgetting(standing, wanted, version),
     appliedAtMs: standing.appliedAtMs,
     prior: standing.prior,
   };
@@ -40,6 +41,11 @@ export function deletedDefinition(standing: Experiment): Experiment | null {
 /** The same definition as one more version. */
 export function restated(standing: Experiment): Experiment {
   return { ...standing, version: standing.version + 1 };
+}
+
+function keptForgetting(standing: Experiment, wanted: Experiment, version: number): Forgetting | null {
+  if (wanted.forgetting === null) return null;
+  return { ...wanted.forgetting, sinceVersion: standing.forgetting?.sinceVersion ?? version };
 }
 
 function mergedArms(standing: Experiment, wanted: Experiment, version: number): readonly Arm[] {

@@ -86,11 +86,13 @@ export interface AttributionSpec {
 }
 
 /** How older cohorts count less when a snapshot is built. Ages are in decision time, from the newest cohort. */
-export type Forgetting =
-  /** A cohort's sums count half after each such span. */
-  | { readonly kind: 'half-life'; readonly spanMs: number }
-  /** Cohorts older than the span do not count. */
-  | { readonly kind: 'window'; readonly spanMs: number };
+export interface Forgetting {
+  /** `half-life`: a cohort's sums count half after each span. `window`: cohorts older than the span do not count. */
+  readonly kind: 'half-life' | 'window';
+  readonly spanMs: number;
+  /** First definition version since which it forgets, in whatever way; before it, old cohorts may have been rolled up. */
+  readonly sinceVersion: number;
+}
 
 /** A share of the units that always gets one arm, so that what learning is worth can be measured against it. */
 export interface Holdout {

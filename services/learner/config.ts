@@ -1,5 +1,6 @@
 /** What a learner can be told. */
 
+import { ROLL_UP_AGE_MS_MIN } from '../core/learning/roll-up.ts';
 import { choice, defineConfig, duration, flag, integer, text, type Values } from '../platform/config.ts';
 import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
 import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
@@ -38,16 +39,9 @@ export const LEARNER_CONFIG = defineConfig({
   storeCacheBytes: {
     env: 'CROUPIER_LEARNER_STORE_CACHE_BYTES',
     type: integer({ min: 1_000_000, max: 64_000_000_000 }),
-    default: '64000000',
-    unit: 'bytes',
-    doc: 'Block cache of each join store',
-  },
-  storeWriteBufferBytes: {
-    env: 'CROUPIER_LEARNER_STORE_WRITE_BUFFER_BYTES',
-    type: integer({ min: 1_000_000, max: 4_000_000_000 }),
     default: '32000000',
     unit: 'bytes',
-    doc: 'Write buffer of each join store',
+    doc: 'Memory for what was last touched of each join store; one store a partition',
   },
   commitInterval: {
     env: 'CROUPIER_LEARNER_COMMIT_INTERVAL',
@@ -76,7 +70,7 @@ export const LEARNER_CONFIG = defineConfig({
   },
   rollUpAge: {
     env: 'CROUPIER_LEARNER_ROLL_UP_AGE',
-    type: duration({ minMs: DAY_MS, maxMs: 3_650 * DAY_MS }),
+    type: duration({ minMs: ROLL_UP_AGE_MS_MIN, maxMs: 3_650 * DAY_MS }),
     default: '90d',
     doc: 'Age at which the cohorts of an experiment that does not forget are added into one; longer than the join window',
   },

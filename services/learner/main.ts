@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The learner as a process: chooses Kafka, the schema registry and LevelDB.
+ * The learner as a process: chooses Kafka, the schema registry and stores of segments.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import { Lifecycle } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
-import { openLevelStore } from '../platform/store/level.ts';
+import { openSegmentStore } from '../platform/store/segments/store.ts';
 import { startAdminServer } from './admin-server.ts';
 import { LEARNER_CONFIG, type LearnerValues } from './config.ts';
 import { type Learner, startLearner } from './learner.ts';
@@ -64,10 +64,9 @@ async function run(values: LearnerValues): Promise<void> {
     topics,
     codecs,
     openStore: (partition) =>
-      openLevelStore({
+      openSegmentStore({
         folder: storeFolder(partition),
         cacheBytes: values.storeCacheBytes,
-        writeBufferBytes: values.storeWriteBufferBytes,
         onUnreadable: (error) => logger.warn({ partition, err: error }, 'local store thrown away, rebuilding it'),
       }),
     nowMs: () => performance.now(),

@@ -5,13 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
-import type { GroupMembership, LogWriter } from '../platform/log/port.ts';
+import type { GroupMembership } from '../platform/log/port.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 
 /** A change ends the wait; this only bounds it. */
 const IDLE_WAIT_MS_MAX = 60_000;
 
-export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition' | 'writer'> {
+export interface PublishRoleOptions extends Omit<PublisherOptions, 'partition'> {
   readonly groupId: string;
   readonly sessionTimeoutMs: number;
   readonly publishIntervalMs: number;
@@ -66,11 +66,10 @@ export class PublishRole {
   }
 
   private own(partition: number): void {
-    const writer = this.options.log.writer();
-    const publisher = new Publisher({ ...this.options, partition, writer });
+    const publisher = new Publisher({ ...this.options, partition });
     const stop = new AbortController();
     const running = { publisher, stop, done: Promise.resolve(), isStarted: false };
-    const done = this.run(running, writer).catch((error: unknown) => this.options.failed(error));
+    const done = this.run(running).catch((error: unknown) => this.options.failed(error));
     this.running.set(partition, Object.assign(running, { done }));
   }
 
@@ -82,7 +81,7 @@ export class PublishRole {
     await running.done;
   }
 
-  private async run(running: Running, writer: LogWriter): Promise<void> {
+  private async run(running: Running): Promise<void> {
     const { publisher } = running;
     const stop = running.stop.signal;
     try {
@@ -97,7 +96,6 @@ export class PublishRole {
       await this.drain(publisher);
     } finally {
       await publisher.stop();
-      await writer.close();
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * What the snapshots topic holds of the experiments of one publisher: so that nothing is published twice, nothing older
- * after something newer, and no part of a large snapshot is left behind. Owns its follower; a cache of the topic.
+ * after something newer, and no part of a large snapshot is left behind. Owns its follower, a cache of the topic, and the
+ * writer: the only one of its name, so that a publisher that was frozen and overtaken can append no more.
  */
 import type { Codec } from '../contracts/codec.ts';
 import { Assembler } from '../contracts/parts.ts';
@@ -10,6 +11,7 @@ import type { ExperimentId } from '../core/events.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogRecord, LogWriter, RecordBatch } from '../platform/log/port.ts';
+import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 import { WholeWriter } from '../platform/log/whole-writer.ts';
 import { isOlder } from '../platform/snapshots-view.ts';
 
@@ -18,12 +20,11 @@ export interface PublishedOptions {
   readonly topic: string;
   readonly partitions: number;
   readonly codec: Codec<ParametersSnapshot>;
-  readonly writer: LogWriter;
+  /** Of the publishers of the same experiments the last one writes. */
+  readonly writerName: string;
   /** Those to follow; all when left out. */
   readonly followed?: readonly number[];
   owns(experimentId: ExperimentId): boolean;
-  /** An older snapshot came after a newer one, which a reader that begins now may never see. */
-  onOvertaken(experimentId: ExperimentId): void;
   onRefused(experimentId: ExperimentId, error: Invalid): void;
   onUnavailable(error: Unavailable): void;
   onFailed(error: unknown): void;
@@ -35,14 +36,14 @@ export class Published {
   private readonly options: PublishedOptions;
   private readonly assembler = new Assembler();
   private readonly follower: TopicFollower;
-  private readonly writer: WholeWriter;
+  /** From the first append to the first failure. */
+  private writer: LogWriter | null = null;
   private readonly newest = new Map<ExperimentId, Standing>();
   /** Where our own record of an experiment stands: it need not be decoded again. */
   private readonly ownOffsets = new Map<ExperimentId, number>();
 
   constructor(options: PublishedOptions) {
     this.options = options;
-    this.writer = new WholeWriter(options.writer, this.assembler.partKeys);
     this.follower = new TopicFollower({
       log: options.log,
       topic: options.topic,
@@ -61,6 +62,7 @@ export class Published {
 
   async stop(): Promise<void> {
     await this.follower.stop();
+    await this.writer?.close();
   }
 
   /** Whether the topic lacks this snapshot. One older than what is there is no news. */
@@ -70,14 +72,40 @@ export class Published {
     return !isOlder(snapshot, newest) && newest.digest !== snapshot.digest;
   }
 
-  /** @throws Unavailable when it may or may not be there. */
+  /**
+   * Unless the topic turns out to have it, or a newer one.
+   * @throws Unavailable when it may or may not be there.
+   */
   async append(snapshot: ParametersSnapshot): Promise<void> {
     const { topic, partitions, codec } = this.options;
     const { experimentId } = snapshot;
     const to = { topic, partition: partitionOf(experimentId, partitions) };
-    const offset = await this.writer.write(to, [{ key: experimentId, value: codec.encode(snapshot) }]);
-    this.ownOffsets.set(experimentId, offset!);
-    this.newest.set(experimentId, snapshot);
+    const writer = this.writer ?? (await this.takeOver());
+    if (!this.lacks(snapshot)) return;
+    try {
+      const value = codec.encode(snapshot);
+      const offset = await new WholeWriter(writer, this.assembler.partKeys).write(to, [{ key: experimentId, value }]);
+      this.ownOffsets.set(experimentId, offset!);
+      this.newest.set(experimentId, snapshot);
+    } catch (error) {
+      this.writer = null;
+      await writer.close();
+      throw error;
+    }
+  }
+
+  /** Ends earlier publishers, then reads what they have left. */
+  private async takeOver(): Promise<LogWriter> {
+    const { log, topic, partitions, writerName } = this.options;
+    const writer = await takeOver(log, writerName, partitionsOf(topic, partitions));
+    try {
+      await this.follower.catchUp();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    this.writer = writer;
+    return writer;
   }
 
   private async read({ records }: RecordBatch): Promise<void> {
@@ -94,8 +122,7 @@ export class Published {
     try {
       const snapshot = this.options.codec.decode(value);
       const newest = this.newest.get(snapshot.experimentId);
-      if (newest !== undefined && isOlder(snapshot, newest)) this.options.onOvertaken(snapshot.experimentId);
-      else this.newest.set(snapshot.experimentId, snapshot);
+      if (newest === undefined || !isOlder(snapshot, newest)) this.newest.set(snapshot.experimentId, snapshot);
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
       this.options.onRefused(key as ExperimentId, error);

@@ -1,10 +1,9 @@
 /**
  * The publish role for one partition of the tallies: merges what the input partitions report of each experiment and
  * publishes a snapshot when it changed. Owns the merged sums, a cache of the tallies topic, read from its start.
- * Also sees to it that compaction keeps the newest of what is on that topic.
  */
 import type { Codecs } from '../contracts/codec.ts';
-import { experimentOfTallyKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
+import type { TopicNames } from '../contracts/keys.ts';
 import { Assembler } from '../contracts/parts.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
@@ -13,19 +12,17 @@ import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { ReportedSums } from '../core/learning/reported.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
-import { type CohortTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
+import type { CohortTally } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
-import type { Log, LogWriter, RecordBatch } from '../platform/log/port.ts';
+import type { Log, RecordBatch } from '../platform/log/port.ts';
 import { Signal } from '../platform/log/signal.ts';
-import { WholeWriter } from '../platform/log/whole-writer.ts';
 import { Published } from './published.ts';
 
 export interface PublisherOptions {
   readonly log: Log;
   readonly topics: TopicNames;
   readonly codecs: Codecs;
-  readonly writer: LogWriter;
   /** The partition of the tallies that it owns. */
   readonly partition: number;
   readonly talliesPartitions: number;
@@ -45,37 +42,23 @@ export interface PublisherObserver {
   published(snapshot: ParametersSnapshot, timing: { readonly publishMs: number }): void;
   /** Its sums contradict themselves, or a policy cannot work with its definition: the last good snapshot stays. */
   refused(experimentId: ExperimentId, error: Corrupt | Invalid): void;
-  /** Something older had been appended after something newer, or the newer removed: it is the last of its key again. */
-  repaired(key: string): void;
   unavailable(error: Unavailable): void;
-}
-
-/** What stood where another record was read: it must be the last of its key again. */
-interface Overwritten {
-  readonly standing: () => Tally | undefined;
-  readonly isThere: boolean;
 }
 
 export class Publisher {
   private readonly options: PublisherOptions;
   private readonly reported = new Map<ExperimentId, ReportedSums>();
-  private readonly progress = new Map<number, Tally>();
   private readonly dirty = new Set<ExperimentId>();
   /** What each experiment had at its last snapshot; none after a change of its definition. */
   private readonly last = new Map<ExperimentId, { readonly events: number; readonly atMs: number }>();
-  private readonly overtaken = new Set<ExperimentId>();
-  /** By key, since the last repair. */
-  private readonly overwritten = new Map<string, Overwritten>();
   private readonly assembler = new Assembler();
-  private readonly tallies: WholeWriter;
   private readonly follower: TopicFollower;
   private readonly published: Published;
   private readonly news = new Signal();
 
   constructor(options: PublisherOptions) {
     this.options = options;
-    const { log, topics, writer, codecs, observer, partition, talliesPartitions, snapshotsPartitions } = options;
-    this.tallies = new WholeWriter(writer, this.assembler.partKeys);
+    const { log, topics, codecs, observer, partition, talliesPartitions, snapshotsPartitions } = options;
     this.follower = new TopicFollower({
       log,
       topic: topics.tallies,
@@ -90,12 +73,8 @@ export class Publisher {
       partitions: snapshotsPartitions,
       ...(snapshotsPartitions === talliesPartitions ? { followed: [partition] } : {}),
       codec: codecs.snapshot,
-      writer,
+      writerName: `${topics.snapshots}/${partition}`,
       owns: (experimentId) => this.owns(experimentId),
-      onOvertaken: (experimentId) => {
-        this.overtaken.add(experimentId);
-        this.touch(experimentId);
-      },
       onRefused: (experimentId, error) => observer.refused(experimentId, error),
       onUnavailable: (error) => observer.unavailable(error),
       onFailed: (error) => options.failed(error),
@@ -121,7 +100,7 @@ export class Publisher {
 
   /** Resolves when there is something to publish, at the latest after the wait. */
   async changed(waitMsMax: number): Promise<void> {
-    if (this.dirty.size === 0 && this.overwritten.size === 0) await this.news.wait(waitMsMax);
+    if (this.dirty.size === 0) await this.news.wait(waitMsMax);
   }
 
   /** Ends a wait for changes. */
@@ -138,7 +117,6 @@ export class Publisher {
 
   /** Publishes a snapshot of each experiment that changed enough since the last one. @throws Unavailable. */
   async publish(options: { readonly all?: boolean } = {}): Promise<void> {
-    await this.repair();
     for (const experimentId of [...this.dirty]) {
       const experiment = this.options.experiments.get(experimentId);
       // Tallies of a definition not read yet: it stays dirty until the definition comes. So it does while some of the
@@ -155,14 +133,13 @@ export class Publisher {
     this.dirty.delete(id);
     const snapshot = this.build(experiment);
     if (snapshot === null) return;
-    if (this.published.lacks(snapshot) || this.overtaken.has(id)) {
+    if (this.published.lacks(snapshot)) {
       try {
         await this.published.append(snapshot);
       } catch (error) {
         this.dirty.add(id);
         throw error;
       }
-      this.overtaken.delete(id);
       this.options.observer.published(snapshot, { publishMs: this.options.nowMs() - startedMs });
     }
     this.last.set(id, { events: this.reportedOf(id).sums.eventCount, atMs: this.options.nowMs() });
@@ -171,7 +148,7 @@ export class Publisher {
   private isDue(experimentId: ExperimentId): boolean {
     const { publishEventsMin, publishWaitMsMax, nowMs } = this.options;
     const last = this.last.get(experimentId);
-    if (last === undefined || this.overtaken.has(experimentId)) return true;
+    if (last === undefined) return true;
     const events = this.reportedOf(experimentId).sums.eventCount - last.events;
     return events >= publishEventsMin || nowMs() - last.atMs >= publishWaitMsMax;
   }
@@ -191,56 +168,20 @@ export class Publisher {
     const codec = this.options.codecs.tally;
     const wholes = this.assembler.assemble(records);
     await codec.prepare(wholes.map(({ value }) => value));
-    for (const { key, value } of wholes) {
-      if (value === null) this.noteRemoval(key!);
-      else this.mergeTally(key!, codec.decode(value));
+    for (const { value } of wholes) {
+      // What is removed is covered by a roll-up, which takes its place when it is read.
+      if (value === null) continue;
+      const tally = codec.decode(value);
+      if (tally.kind === 'sums') this.mergeTally(tally);
     }
   }
 
-  private mergeTally(key: string, tally: Tally): void {
-    if (tally.kind === 'progress') {
-      const known = this.progress.get(tally.partition);
-      const isNewer = known === undefined || reflectedBy(known.offsets, tally.offsets);
-      if (isNewer) this.progress.set(tally.partition, tally);
-      this.note(key, isNewer, () => this.progress.get(tally.partition));
-      return;
-    }
-    const reported = this.reportedOf(tally.experimentId);
+  private mergeTally(tally: CohortTally): void {
     try {
-      const isNewer = reported.accept(tally) === 'newer';
-      this.note(key, isNewer, () => standingAs(key, reported));
-      if (isNewer) this.touch(tally.experimentId);
+      if (this.reportedOf(tally.experimentId).accept(tally) === 'newer') this.touch(tally.experimentId);
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error;
       this.options.observer.refused(tally.experimentId, error);
-    }
-  }
-
-  /** An owner that was frozen may append what it has after its successor has appended something newer. */
-  private note(key: string, isNewer: boolean, standing: () => Tally | undefined): void {
-    if (isNewer) this.overwritten.delete(key);
-    else {
-      this.overwritten.set(key, { standing, isThere: true });
-      this.news.fire();
-    }
-  }
-
-  private noteRemoval(key: string): void {
-    const reported = this.reported.get(experimentOfTallyKey(key));
-    if (reported === undefined || standingAs(key, reported) === undefined) return;
-    this.overwritten.set(key, { standing: () => standingAs(key, reported), isThere: false });
-    this.news.fire();
-  }
-
-  /** Appends what stands once more, so that compaction keeps it; removes what a roll-up covers. */
-  private async repair(): Promise<void> {
-    const { topics, partition, codecs, observer } = this.options;
-    for (const [key, { standing, isThere }] of [...this.overwritten]) {
-      const tally = standing();
-      const value = tally === undefined ? null : codecs.tally.encode(tally);
-      if (value !== null || isThere) await this.tallies.write({ topic: topics.tallies, partition }, [{ key, value }]);
-      this.overwritten.delete(key);
-      observer.repaired(key);
     }
   }
 
@@ -256,9 +197,4 @@ export class Publisher {
   private reportedOf(experimentId: ExperimentId): ReportedSums {
     return getOrInsert(this.reported, experimentId, () => new ReportedSums());
   }
-}
-
-function standingAs(key: string, reported: ReportedSums): CohortTally | undefined {
-  for (const tally of reported.standing()) if (tallyKey(tally, tally.partition) === key) return tally;
-  return undefined;
 }

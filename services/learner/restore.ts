@@ -207,7 +207,7 @@ async function fold(
 ): Promise<void> {
   for await (const records of reader.readUpTo(cut, READ_WAIT_MS_MAX)) {
     stop.throwIfAborted();
-    await join.fold(records, replayed);
+    join.fold(records, replayed);
     await join.writeGroups(replayed);
   }
 }

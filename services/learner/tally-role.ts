@@ -12,7 +12,8 @@ import type { JoinLimits } from '../core/join/group.ts';
 import type { ExperimentsView } from '../platform/experiments-view.ts';
 import type { InputReaderOptions } from '../platform/join/input-reader.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
-import type { GroupMembership, Log } from '../platform/log/port.ts';
+import type { GroupMembership, Log, LogWriter } from '../platform/log/port.ts';
+import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 import type { Store } from '../platform/store/port.ts';
 import { coveredKeys, publishedReach, type Restored, readTallies, restore } from './restore.ts';
 import { type TallyObserver, TallyTask } from './tally-task.ts';
@@ -134,10 +135,11 @@ export class TallyRole {
 
   /** After any failure all memory of the partition goes and it is opened again from what is durable. */
   private async runOnce(partition: number, counts: PartitionCounts, running: Running): Promise<void> {
-    const { log, openStore, observer } = this.options;
+    const { log, topics, openStore, observer } = this.options;
     const store = await openStore(partition);
-    const writer = log.writer();
+    let writer: LogWriter | null = null;
     try {
+      writer = await takeOver(log, `${topics.tallies}/${partition}`, partitionsOf(topics.tallies, counts.tallies));
       const { task, from } = await this.open(partition, counts, store, writer, running.stop.signal);
       running.task = task;
       observer.opened(task, from);
@@ -148,7 +150,7 @@ export class TallyRole {
       await store.destroy();
       throw new Unavailable(error.code, error.message, { cause: error });
     } finally {
-      await writer.close();
+      await writer?.close();
       await store.close();
     }
   }
@@ -157,7 +159,7 @@ export class TallyRole {
     partition: number,
     counts: PartitionCounts,
     store: Store,
-    writer: ReturnType<Log['writer']>,
+    writer: LogWriter,
     stop: AbortSignal,
   ): Promise<{ task: TallyTask; from: Restored['from'] }> {
     const { options } = this;

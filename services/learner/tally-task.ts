@@ -74,7 +74,7 @@ export class TallyTask {
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
   async run(stop: AbortSignal): Promise<void> {
     try {
-      for (const tally of await this.join.unpublished(this.publishedUpTo)) this.rememberOne(tally);
+      for (const tally of this.join.unpublished(this.publishedUpTo)) this.rememberOne(tally);
       await this.publish();
       await this.loop(stop);
     } finally {
@@ -99,7 +99,7 @@ export class TallyTask {
     const records = await reader.read(waitMsMax);
     const isNew = records.some(({ event }) => 'experimentVersion' in event && !knowsExperiment(event));
     if (isNew) await catchUpExperiments();
-    const refused = await this.join.fold(records);
+    const refused = this.join.fold(records);
     for (const one of refused) observer.refused(one);
     this.refused.push(...refused);
     observer.folded(this, records.length);

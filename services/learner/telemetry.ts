@@ -50,10 +50,6 @@ export function learnerTelemetry(metrics: Metrics, logger: Logger, watched: Tele
       },
       refused: (experimentId, error) =>
         logger.error({ experimentId, err: error }, 'no new snapshot can be built; the last one stays'),
-      repaired: (key) => {
-        meters.repairs.inc();
-        logger.warn({ key }, 'appended again what something older, or a removal, came after');
-      },
       unavailable: (error) => logger.warn({ err: error }, 'publishing waits'),
     },
     definitionRefused: (error) => logger.error({ err: error }, 'a definition cannot be read; the last good one stays'),
@@ -93,10 +89,6 @@ function learnerMeters(metrics: Metrics) {
       name: 'croupier_learner_snapshots_total',
       help: 'Snapshots published since the process began.',
       labelNames: ['experiment'],
-    }),
-    repairs: metrics.counter({
-      name: 'croupier_learner_repairs_total',
-      help: 'Tallies appended again because a learner that was not their owner any more had appended after them.',
     }),
     snapshotVersion: metrics.gauge({
       name: 'croupier_learner_snapshot_version',

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `croupier replay`: learns again from Kafka and compares the digests with the live ones. Chooses Kafka, the schema
- * registry and LevelDB.
+ * registry and stores of segments.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import type { Log } from '../platform/log/port.ts';
 import { createLogger } from '../platform/logging.ts';
 import { type Progress, startProgress } from '../platform/progress.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
-import { openLevelStore } from '../platform/store/level.ts';
+import { openSegmentStore } from '../platform/store/segments/store.ts';
 import { renderTable } from '../platform/table.ts';
 import { REPLAY_CONFIG, type ReplayValues } from './config.ts';
 import { inputsFrom, replay } from './replay.ts';
@@ -69,10 +69,9 @@ async function run(values: ReplayValues, { json }: PlainFlags): Promise<void> {
       limits: joinLimits(values),
       pollRecordsMax: values.pollRecordsMax,
       openStore: async (partition) =>
-        openLevelStore({
+        openSegmentStore({
           folder: join(folder, String(partition)),
           cacheBytes: STORE_BYTES,
-          writeBufferBytes: STORE_BYTES,
           onUnreadable: rethrow,
         }),
       from,

@@ -162,7 +162,7 @@ async function replayPartition(
   try {
     for (const stop of stops) {
       for await (const records of reader.readUpTo(stop.cut, POLL_WAIT_MS_MAX)) {
-        await join.fold(records);
+        join.fold(records);
         await join.writeGroups();
         on.onRecords(records.length);
       }

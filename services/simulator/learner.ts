@@ -6,7 +6,7 @@
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
 import { type DecideRequest, type DecisionOutcome, decide } from '../core/deciding/decide.ts';
 import { Exposure, PendingExposures } from '../core/deciding/pending-exposures.ts';
-import { type ServedExperiment, serve } from '../core/deciding/served.ts';
+import { drawSalt, type ServedExperiment, serve } from '../core/deciding/served.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import type { ArmId, Decision, DecisionId, Reward, RewardId, UnitId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
@@ -143,7 +143,13 @@ export class SimulatedLearner {
     const { experiment, policy, publishedStep } = this;
     if (policy.yardstick !== null) {
       const snapshot = { version: publishedStep + 1, digest: '', clockMs: 0, armCount: experiment.arms.length };
-      return { experiment, snapshot, policies: new Map([[policy.spec.kind, policy.yardstick]]) };
+      const { kind } = policy.spec;
+      return {
+        ...serve(experiment, null),
+        snapshot,
+        policies: new Map([[kind, policy.yardstick]]),
+        salts: new Map([[kind, drawSalt(experiment.id, snapshot.version, kind)]]),
+      };
     }
     const snapshot = this.snapshot();
     const served = serve(experiment, snapshot);

@@ -13,6 +13,7 @@ import { seededRandom } from '../../services/core/random.ts';
 import { sumsLayout } from '../../services/core/sums/layout.ts';
 import { counted, learned } from '../unit/core/policies/policies.ts';
 import { type Bar, bar } from './bars.ts';
+import { decisionHeapBars } from './decision-heap.ts';
 import { type Body, heapBytes, median, ratio, timesOf } from './measure.ts';
 import { naiveBetaSelection } from './naive-selection.ts';
 import { catalogue, decisionsOf, PARAMETERS, servedArms } from './served-arms.ts';
@@ -31,6 +32,7 @@ export function policyBars(): readonly Bar[] {
     decisionBar(),
     sumsBar(),
     ...allocationBars(),
+    ...decisionHeapBars(),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measures and compares with what the design promises. Nothing here is a test of correctness. */
 import { Command } from 'commander';
 import { type Bar, reportBars } from './bars.ts';
+import { experimentBars } from './experiments.ts';
 import { growthBars } from './growth.ts';
 import { policyBars } from './policies.ts';
 
@@ -9,6 +10,7 @@ const program = new Command('npm run bench --').description(
 );
 
 addBench('policies', 'sums, snapshots and decisions of the core, on one thread', policyBars);
+addBench('experiments', 'what 2,000 experiments in one learner cost, 10 of them active', experimentBars);
 addBench(
   'growth',
   'what policies earn in the growth case, 20 seeds of 5,000 users, on all cores for minutes',

@@ -28,6 +28,22 @@ export function describeTopics(underTest: LogUnderTest): void {
       expect(await log().admin.partitionCount(topic)).toBe(3);
     });
 
+    test('a topic is described as it was created; one that is not there is not', async () => {
+      const inputs = await createTopic(log(), { partitions: 2, retentionMs: 86_400_000, recordBytesMax: 2_000_000 });
+      expect(await log().admin.describe(inputs)).toEqual({
+        partitions: 2,
+        isAppendTime: true,
+        cleanup: 'delete',
+        retentionMs: 86_400_000,
+        retentionBytes: null,
+        compactionLagMs: 0,
+        recordBytesMax: 2_000_000,
+      });
+      const tallies = await createTopic(log(), { cleanup: 'compact', compactionLagMs: 3_600_000 });
+      expect(await log().admin.describe(tallies)).toMatchObject({ cleanup: 'compact', compactionLagMs: 3_600_000 });
+      expect(await log().admin.describe(uniqueName('missing'))).toBeNull();
+    });
+
     test('a topic name that could leave its folder is refused', async () => {
       expect(await codeOf(log().admin.createTopics([topicSpec({ topic: '../x' })]))).toBe('invalid-topic');
     });

@@ -5,11 +5,13 @@ import { describeEnds } from './log-ends.ts';
 import type { LogUnderTest } from './log-fixtures.ts';
 import { describeGroups } from './log-groups.ts';
 import { describeReading } from './log-reading.ts';
+import { describeSoleWriters } from './log-sole-writers.ts';
 import { describeTopics } from './log-topics.ts';
 
 export function describeLog(name: string, underTest: LogUnderTest): void {
   describe(name, () => {
     describeAppending(underTest);
+    describeSoleWriters(underTest);
     describeReading(underTest);
     describeTopics(underTest);
     describeEnds(underTest);

@@ -1,29 +1,43 @@
-import { mkdtemp, open as openFile, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, open as openFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Corrupt } from '../../services/core/errors.ts';
-import { openLevelStore } from '../../services/platform/store/level.ts';
+import { seededRandom } from '../../services/core/random.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
-import { compareKeys, type Store } from '../../services/platform/store/port.ts';
+import type { Store } from '../../services/platform/store/port.ts';
+import { openSegmentStore } from '../../services/platform/store/segments/store.ts';
 import { garbageIn } from '../support/faults.ts';
 
-const bytes = (text: string) => Buffer.from(text);
-const all = (store: Store) => store.range('', '\u{10ffff}', 1_000);
+const NEVER = Number.POSITIVE_INFINITY;
+const SEGMENT_BYTES = 65_536;
 
-async function fill(store: Store, ...keys: string[]): Promise<void> {
-  await store.commit({ puts: keys.map((key) => [key, bytes(`value of ${key}`)]), deletes: [] });
+const bytes = (text: string) => Buffer.from(text);
+/** A copy: what a store gives is a view that its next call may change. */
+const stored = (store: Store, unit: string) => {
+  const value = store.get(unit);
+  return value === undefined ? undefined : Buffer.from(value);
+};
+const storedNamed = (store: Store, name: string) => {
+  const value = store.getNamed(name);
+  return value === undefined ? undefined : Buffer.from(value);
+};
+
+async function fill(store: Store, ...units: string[]): Promise<void> {
+  for (const unit of units) store.put(unit, bytes(`value of ${unit}`), NEVER);
+  await store.commit();
 }
 
 let folder: string;
 const unreadable: Corrupt[] = [];
-const open = () =>
-  openLevelStore({
+const open = (options: { folder?: string; cacheBytes?: number } = {}) =>
+  openSegmentStore({
     folder,
-    cacheBytes: 1_000_000,
-    writeBufferBytes: 1_000_000,
+    cacheBytes: 0,
+    segmentBytes: SEGMENT_BYTES,
     onUnreadable: (error) => unreadable.push(error),
+    ...options,
   });
 
 beforeEach(async () => {
@@ -36,7 +50,7 @@ afterEach(async () => {
 
 const opened: [string, () => Promise<Store>][] = [
   ['memory', async () => new MemoryStore()],
-  ['LevelDB', open],
+  ['segments', open],
 ];
 
 describe.each(opened)('the store in %s', (_name, openStore) => {
@@ -46,94 +60,220 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
   });
   afterEach(() => store.close());
 
-  it('gives values in the order of the keys asked for, undefined where there is none', async () => {
-    await fill(store, 'a', 'c');
-    expect(await store.getMany(['c', 'b', 'a', 'c'])).toEqual([
-      bytes('value of c'),
-      undefined,
-      bytes('value of a'),
-      bytes('value of c'),
-    ]);
-    expect(await store.getMany([])).toEqual([]);
+  it('gives what was put, committed or not, and undefined where there is nothing', async () => {
+    await fill(store, 'a', 'é', '中文', '😀', '__proto__');
+    store.put('b', bytes('not yet'), NEVER);
+    for (const unit of ['a', 'é', '中文', '😀', '__proto__'])
+      expect(stored(store, unit)).toEqual(bytes(`value of ${unit}`));
+    expect(stored(store, 'b')).toEqual(bytes('not yet'));
+    for (const unit of ['c', 'Ã©', 'aa', '']) expect(stored(store, unit)).toBeUndefined();
   });
 
-  it('ranges over from ≤ key < to, ascending, at most so many', async () => {
-    await fill(store, 'b', 'a/2', 'a/1', 'a0', 'a/3');
-    const keys = async (from: string, to: string, limit: number) =>
-      (await store.range(from, to, limit)).map(([key]) => key);
-    expect(await keys('a/', 'a0', 10)).toEqual(['a/1', 'a/2', 'a/3']);
-    expect(await keys('a/1', 'a/3', 10)).toEqual(['a/1', 'a/2']);
-    expect(await keys('a/', 'z', 2)).toEqual(['a/1', 'a/2']);
-    expect(await keys('a/2\0', 'z', Number.MAX_SAFE_INTEGER)).toEqual(['a/3', 'a0', 'b']);
-    expect(await keys('c', 'z', 10)).toEqual([]);
-    expect((await store.range('b', 'c', 1))[0]![1]).toEqual(bytes('value of b'));
-  });
-
-  it('orders keys as UTF-8 bytes, whatever the alphabet', async () => {
-    const keys = ['', 'z', 'é', '中', '\uff5e', '😀', '😁', 'a\0', 'a', '\ud7ff', '\ue000'].map((key) => `g/${key}`);
-    await fill(store, ...keys);
-    const found = (await store.range('g/', 'g0', 100)).map(([key]) => key);
-    expect(found).toEqual(keys.toSorted((a, b) => Buffer.compare(bytes(a), bytes(b))));
-    expect(found).toEqual(keys.toSorted(compareKeys));
-  });
-
-  it('keeps what comes, goes and comes again as one entry', async () => {
+  it('overwrites and deletes; what comes, goes and comes again is there once', async () => {
     await fill(store, 'a', 'b');
-    await all(store);
-    await store.commit({ puts: [], deletes: ['a', 'never there'] });
-    expect((await all(store)).map(([key]) => key)).toEqual(['b']);
-    await fill(store, 'a', 'c');
-    expect((await all(store)).map(([key]) => key)).toEqual(['a', 'b', 'c']);
+    store.put('a', bytes('new'), NEVER);
+    store.delete('b');
+    store.delete('never there');
+    await store.commit();
+    expect([stored(store, 'a'), stored(store, 'b')]).toEqual([bytes('new'), undefined]);
+    await fill(store, 'b');
+    expect(stored(store, 'b')).toEqual(bytes('value of b'));
+    store.put('empty', Buffer.alloc(0), NEVER);
+    expect(stored(store, 'empty')).toEqual(Buffer.alloc(0));
   });
 
-  it('overwrites, and a commit of puts and deletes is seen as one', async () => {
-    await fill(store, 'a', 'b');
-    await store.commit({
-      puts: [
-        ['a', bytes('new')],
-        ['empty', Buffer.alloc(0)],
-      ],
-      deletes: ['b'],
-    });
-    expect(await all(store)).toEqual([
-      ['a', bytes('new')],
-      ['empty', Buffer.alloc(0)],
-    ]);
+  it('gives units that are due once, whatever order they came in, and never those put again for later', () => {
+    for (const [unit, due] of [
+      ['c', 3],
+      ['a', 1],
+      ['d', 4],
+      ['b', 2],
+      ['x', NEVER],
+    ] as const) {
+      store.put(unit, bytes(unit), due);
+    }
+    store.put('b', bytes('b'), 10);
+    expect(store.takeDue(0, 10)).toEqual([]);
+    expect(store.takeDue(3, 10).sort()).toEqual(['a', 'c']);
+    expect(store.takeDue(3, 10)).toEqual([]);
+    expect(store.takeDue(9, 10)).toEqual(['d']);
+    store.delete('b');
+    expect(store.takeDue(1e9, 10)).toEqual([]);
+  });
+
+  it('gives no more due units at once than asked for, and the rest the next time', () => {
+    for (let i = 0; i < 10; i++) store.put(`u${i}`, bytes('v'), i % 3);
+    const taken: string[] = [];
+    for (let more = store.takeDue(5, 4); more.length > 0; more = store.takeDue(5, 4)) {
+      expect(more.length).toBeLessThanOrEqual(4);
+      taken.push(...more);
+    }
+    expect(taken.sort()).toEqual(Array.from({ length: 10 }, (_, i) => `u${i}`));
+  });
+
+  it('keeps entries with names apart from units', async () => {
+    store.put('h', bytes('unit'), NEVER);
+    store.putNamed('h', bytes('named'));
+    store.putNamed('s/é', bytes('1'));
+    store.putNamed('s/é', bytes('2'));
+    store.putNamed('gone', bytes('soon'));
+    store.deleteNamed('gone');
+    store.deleteNamed('never there');
+    await store.commit();
+    expect([stored(store, 'h'), storedNamed(store, 'h')]).toEqual([bytes('unit'), bytes('named')]);
+    expect(store.names().sort()).toEqual(['h', 's/é']);
+    expect([storedNamed(store, 's/é'), storedNamed(store, 'gone')]).toEqual([bytes('2'), undefined]);
   });
 
   it('is empty once cleared, and goes on', async () => {
     await fill(store, 'a', 'b');
+    store.putNamed('h', bytes('named'));
     await store.clear();
-    expect(await all(store)).toEqual([]);
+    expect([stored(store, 'a'), store.names(), store.takeDue(NEVER, 10)]).toEqual([undefined, [], []]);
     await fill(store, 'c');
-    expect(await store.getMany(['a', 'c'])).toEqual([undefined, bytes('value of c')]);
-  });
-
-  it('takes ten thousand entries in one commit', async () => {
-    const keys = Array.from({ length: 10_000 }, (_, i) => `k/${String(i).padStart(6, '0')}`);
-    await fill(store, ...keys);
-    expect((await store.range('k/', 'k0', 20_000)).map(([key]) => key)).toEqual(keys);
+    expect([stored(store, 'a'), stored(store, 'c')]).toEqual([undefined, bytes('value of c')]);
   });
 });
 
-async function expectBegunAnew(): Promise<void> {
-  const store = await open();
-  expect(await all(store)).toEqual([]);
-  expect(unreadable.map(({ code }) => code)).toEqual(['store-unreadable']);
-  await fill(store, 'b');
-  expect(await all(store)).toHaveLength(1);
+/** What a random run did, checked against the store in memory at every step. */
+async function exercise(seed: number, reopen: (store: Store) => Promise<Store>): Promise<void> {
+  const random = seededRandom(seed);
+  const int = (below: number) => Math.floor(random.next() * below);
+  let store = await open({ cacheBytes: int(3) * SEGMENT_BYTES });
+  const truth = new MemoryStore();
+  const unitOf = (i: number) => `${i % 7 === 0 ? 'ü' : 'u'}${i}`;
+  const both = (step: (one: Store) => void) => [store, truth].map(step);
+  for (let clock = 0; clock < 60; clock++) {
+    for (let i = 0; i < 60; i++) {
+      const unit = unitOf(int(200));
+      expect(stored(store, unit)).toEqual(stored(truth, unit));
+      const value = Buffer.alloc(int(2_000), clock);
+      const due = int(10) === 0 ? NEVER : clock + 1 + int(30);
+      if (int(5) === 0) both((one) => one.delete(unit));
+      else both((one) => one.put(unit, value, due));
+    }
+    const name = `n${int(5)}`;
+    both((one) => one.putNamed(name, bytes(`named at ${clock}`)));
+    both((one) => one.deleteNamed(`n${clock % 7}`));
+    for (;;) {
+      const due = store.takeDue(clock, 1_000).sort();
+      expect(due).toEqual(truth.takeDue(clock, 1_000).sort());
+      if (due.length === 0) break;
+      for (const unit of due) {
+        const later = random.next() < 0.5;
+        both((one) => (later ? one.put(unit, bytes('again'), clock + 5) : one.delete(unit)));
+      }
+    }
+    await store.commit();
+    await truth.commit();
+    if (int(5) === 0) store = await reopen(store);
+  }
+  for (let i = 0; i < 200; i++) expect(stored(store, unitOf(i))).toEqual(stored(truth, unitOf(i)));
+  for (const name of truth.names()) expect(storedNamed(store, name)).toEqual(storedNamed(truth, name));
+  expect(store.names().sort()).toEqual(truth.names().sort());
   await store.close();
 }
 
+/** @returns a copy of the folder as the disk has it while the process runs: nothing was closed. */
+async function copied(from: string): Promise<string> {
+  for (;;) {
+    const copy = await mkdtemp(join(tmpdir(), 'croupier-store-'));
+    const before = await stateOf(from);
+    const ok = await cp(from, copy, { recursive: true, filter: (path) => !path.endsWith('lock') }).then(
+      () => true,
+      () => false,
+    );
+    // A checkpoint may be under way; a copy across its steps is no state that there ever was.
+    if (ok && isDeepStrictEqual(before, await stateOf(from))) return copy;
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+async function stateOf(path: string): Promise<unknown> {
+  const names = (await readdir(path)).sort();
+  const times = await Promise.all(
+    names.map((name) =>
+      stat(join(path, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => null,
+      ),
+    ),
+  );
+  return [names, times];
+}
+
+async function expectBegunAnew(): Promise<void> {
+  const store = await open();
+  expect([stored(store, 'a'), store.names()]).toEqual([undefined, []]);
+  expect(unreadable.map(({ code }) => code)).toEqual(['store-unreadable']);
+  await fill(store, 'b');
+  expect(stored(store, 'b')).toEqual(bytes('value of b'));
+  await store.close();
+}
+
+/** Commits until there is a checkpoint and some segments more. */
+async function fillSegments(store: Store): Promise<void> {
+  for (let i = 0; i < 60; i++) {
+    store.put(`u${i}`, Buffer.alloc(20_000, i), i);
+    await store.commit();
+  }
+}
+
+async function damage(name: RegExp, at: (size: number) => number): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => name.test(file)).sort();
+  const handle = await openFile(join(folder, files[0]!), 'r+');
+  const { size } = await handle.stat();
+  await handle.write(Buffer.alloc(64, 0xa5), 0, 64, at(size));
+  await handle.close();
+}
+
 describe('the store on disk', () => {
-  it('has what was committed when it is opened again', async () => {
+  it.each([1, 2, 3, 4])(
+    'holds what a store in memory would, closed and opened again at any time (seed %i)',
+    async (seed) => {
+      await exercise(seed, async (store) => {
+        await store.close();
+        return open();
+      });
+      expect(unreadable).toEqual([]);
+    },
+  );
+
+  it.each([5, 6, 7, 8])('holds what was committed when its process dies at any time (seed %i)', async (seed) => {
+    await exercise(seed, async (store) => {
+      store.put('lost', Buffer.alloc(1_000), 1);
+      const copy = await copied(folder);
+      await store.close();
+      await rm(folder, { recursive: true });
+      folder = copy;
+      return open();
+    });
+    expect(unreadable).toEqual([]);
+  });
+
+  it('does not have what was not committed', async () => {
     const first = await open();
-    await fill(first, 'a', 'b');
-    await first.commit({ puts: [], deletes: ['a'] });
+    await fill(first, 'a');
+    first.put('a', bytes('changed'), NEVER);
+    first.put('b', bytes('new'), NEVER);
+    first.putNamed('h', bytes('new'));
     await first.close();
     const again = await open();
-    expect(await all(again)).toEqual([['b', bytes('value of b')]]);
+    expect([stored(again, 'a'), stored(again, 'b'), again.names()]).toEqual([bytes('value of a'), undefined, []]);
     await again.close();
+  });
+
+  it('has as many bytes on disk as twice what counts, and a little more', async () => {
+    const store = await open();
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 50; i++) store.put(`u${i}`, Buffer.alloc(5_000, round), NEVER);
+      await store.commit();
+    }
+    await store.close();
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.segment'));
+    // 250 kB count, in segments of 64 kB; what is written between two checkpoints stays until the next.
+    expect(files.length).toBeLessThan(40);
+    expect(files.length * SEGMENT_BYTES).toBeLessThan(40 * 250_000 * 0.5);
   });
 
   it('says that it is locked while another has it open', async () => {
@@ -142,85 +282,94 @@ describe('the store on disk', () => {
     await fill(first, 'a');
     await first.close();
     const again = await open();
-    expect(await again.getMany(['a'])).toEqual([bytes('value of a')]);
+    expect(stored(again, 'a')).toEqual(bytes('value of a'));
     await again.close();
   });
 
-  it('is empty after it was destroyed, open or unreadable', async () => {
+  it('is empty after it was destroyed', async () => {
     const first = await open();
     await fill(first, 'a');
     await first.destroy();
     const again = await open();
-    expect(await all(again)).toEqual([]);
+    expect(stored(again, 'a')).toBeUndefined();
     await again.close();
     expect(unreadable).toEqual([]);
   });
 
-  it.each([
-    ['CURRENT', /^CURRENT$/],
-    ['its manifest', /^MANIFEST/],
+  it.each<[string, RegExp]>([
+    ['checkpoint', /^checkpoint$/],
+    ['oldest segment', /^0{9}\d\.segment$/],
+    ['files', /./],
   ])('whose %s is garbage begins empty, and says so', async (_what, name) => {
     const first = await open();
-    await fill(first, 'a');
+    await fillSegments(first);
     await first.close();
-    expect(await garbageIn(folder, name)).toBe(1);
+    expect(await garbageIn(folder, name)).toBeGreaterThan(0);
     await expectBegunAnew();
   });
 
-  it('whose tables are garbage begins empty, and says so', async () => {
+  it('that lost a segment begins empty, and says so', async () => {
     const first = await open();
-    for (let i = 0; i < 5; i++) await first.commit({ puts: [[`k${i}`, Buffer.alloc(500_000, i)]], deletes: [] });
+    await fillSegments(first);
     await first.close();
-    // Opening moves what is left in the write-ahead log to a table.
-    await (await open()).close();
-    expect(await garbageIn(folder, /\.ldb$/)).toBeGreaterThan(0);
+    await rm(join(folder, '0000000010.segment'));
+    await expectBegunAnew();
+  });
+
+  it('that lost its checkpoint is read from the first segment on, if that is still there', async () => {
+    const first = await open();
+    await fillSegments(first);
+    await first.close();
+    await rm(join(folder, 'checkpoint'));
+    const again = await open();
+    expect(stored(again, 'u3')).toEqual(Buffer.alloc(20_000, 3));
+    for (let round = 0; round < 3; round++) await fillSegments(again);
+    await again.close();
+    expect(unreadable).toEqual([]);
+    await rm(join(folder, 'checkpoint'));
     await expectBegunAnew();
   });
 
   it('that lost a commit, but not what was committed after it, begins empty, and says so', async () => {
     const first = await open();
-    for (let i = 0; i < 5; i++) await first.commit({ puts: [[`k${i}`, Buffer.alloc(40_000, i)]], deletes: [] });
+    await fillSegments(first);
     await first.close();
-    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.log'));
-    const handle = await openFile(join(folder, file!), 'r+');
-    // In the second commit.
-    await handle.write(Buffer.alloc(1_000, 0xa5), 0, 1_000, 60_000);
-    await handle.close();
+    const last = (await readdir(folder))
+      .filter((name) => name.endsWith('.segment'))
+      .sort()
+      .at(-2)!;
+    await damage(new RegExp(last), (size) => Math.floor(size / 2));
     await expectBegunAnew();
   });
 
-  it('refuses to give a value that is not what was written', async () => {
+  it('whose newest segment is damaged has lost what came from there on', async () => {
     const first = await open();
-    await fill(first, 'a', 'b');
+    await fill(first, 'a');
+    await fill(first, 'b', 'c');
     await first.close();
-    const raw = new ClassicLevel<string, Buffer>(folder, { valueEncoding: 'buffer' });
-    const value = (await raw.get('a'))!;
-    await raw.put('a', Buffer.from(value.map((byte, index) => (index === value.length - 1 ? byte ^ 1 : byte))));
-    await raw.close();
+    await damage(/\.segment$/, (size) => size - 100);
     const again = await open();
-    expect(await again.getMany(['b'])).toEqual([bytes('value of b')]);
-    await expect(again.getMany(['a'])).rejects.toMatchObject({ name: 'Corrupt', code: 'store-unreadable' });
-    await expect(all(again)).rejects.toMatchObject({ name: 'Corrupt', code: 'store-unreadable' });
-    await again.destroy();
-  });
-
-  it('opens as it was after ten thousand commits and more', async () => {
-    const first = await open();
-    for (let i = 0; i < 10_050; i++) await first.commit({ puts: [['a', bytes(String(i))]], deletes: [] });
-    await first.close();
-    const again = await open();
-    expect(await all(again)).toEqual([['a', bytes('10049')]]);
+    expect([stored(again, 'a'), stored(again, 'b')]).toEqual([bytes('value of a'), undefined]);
     await again.close();
     expect(unreadable).toEqual([]);
   });
 
-  it('whose write-ahead log is garbage has lost what was in it', async () => {
+  it('refuses to give a value that is not what was written', async () => {
     const first = await open();
-    await fill(first, 'a', 'b');
+    await fillSegments(first);
+    await damage(/^0{9}1\.segment$/, () => 1_000);
+    expect(() => first.get('u0')).toThrow(/not what was written/);
+    expect(stored(first, 'u2')).toEqual(Buffer.alloc(20_000, 2));
+    await first.destroy();
+  });
+
+  it('refuses to tell what is due from a table that is not what was written', async () => {
+    const first = await open();
+    await fillSegments(first);
     await first.close();
-    expect(await garbageIn(folder, /\.log$/)).toBe(1);
+    await damage(/^0{9}1\.segment$/, (size) => size - 200);
     const again = await open();
-    expect(await all(again)).toEqual([]);
-    await again.close();
+    expect(() => again.takeDue(1, 10)).toThrow(/not what was written/);
+    await again.destroy();
   });
 });

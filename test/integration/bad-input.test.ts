@@ -248,7 +248,6 @@ describe('poison in the inputs', () => {
         pulls = arms[0]!.pulls;
       },
       refused: (_experimentId, error) => refused.push(error.code),
-      repaired: () => {},
       unavailable: () => {},
     };
     const learner = await world.learner({ observer: { publish } });

@@ -114,7 +114,8 @@ async function expectTheTruth(): Promise<void> {
     from: Array.from({ length: PARTITIONS }, () => ({ decisions: 0, rewards: 0 })),
     onProgress: () => {},
   });
-  const snapshots = (await installation.recordsOf(topics.snapshots)).map(({ value }) => codecs.snapshot.decode(value!));
+  const published = await installation.recordsOf(topics.snapshots);
+  const snapshots = published.flatMap(({ value }) => (value === null ? [] : [codecs.snapshot.decode(value)]));
   expect(snapshots.at(-1)!.digest).toBe(truth.snapshots.get(BANNER)!.digest);
   expect(snapshots.at(-1)!.version).toBe(eventsSent());
   expect(counts).toEqual(truth.counts);

@@ -1,6 +1,6 @@
 /** The command line on an embedded log: runs commands and keeps what they print. */
 
-import type { CliPorts } from '../../services/cli/ports.ts';
+import type { CliPorts, SchemaStanding } from '../../services/cli/ports.ts';
 import { runCli } from '../../services/cli/program.ts';
 import { createCodecs } from '../../services/contracts/codec.ts';
 import { topicNames } from '../../services/contracts/keys.ts';
@@ -24,6 +24,9 @@ export class CliWorld {
     string,
     (body: unknown, headers: Headers) => { readonly status?: number; readonly body: unknown }
   >();
+  standings: SchemaStanding[] = [];
+  /** How far this machine's clock is ahead of the log's. */
+  skewMs = 0;
   readonly replays: (readonly string[])[] = [];
   readonly simulations: (readonly string[])[] = [];
   /** Instead of `answers`: the real one, for a decider that runs. */
@@ -45,12 +48,14 @@ export class CliWorld {
       stderr: { write: (text) => (stderr += text) },
       fetch: this.fetch ?? ((url, init) => this.answer(new URL(String(url)), init)),
       version: '0.0.0-test',
+      nowMs: () => this.clock.nowMs + this.skewMs,
       readFile: async (path) => this.files.get(path) ?? Promise.reject(new Error('no such file')),
       connect: () => ({
         log: this.log,
         topics: this.topics,
         codecs: async () => this.codecs,
         registerSchemas: async () => [{ subject: 'decisions-value', id: 1, compatibility: 'BACKWARD_TRANSITIVE' }],
+        schemaStandings: async () => this.standings,
         close: async () => {},
       }),
       replay: async (given) => {

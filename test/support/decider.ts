@@ -74,6 +74,7 @@ export function awayable(log: Log): { readonly log: Log; away: boolean } {
         return Object.assign(guard(reader), { assign: reader.assign.bind(reader), seek: reader.seek.bind(reader) });
       },
       writer: () => guard(log.writer()),
+      soleWriter: async (name: string) => guard(await log.soleWriter(name)),
       membership: () => log.membership(),
       admin,
       close: () => log.close(),

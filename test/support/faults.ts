@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Fenced } from '../../services/core/errors.ts';
 import type { AppendRecord, Log, LogWriter, TopicPartition } from '../../services/platform/log/port.ts';
-import type { Store, StoreCommit } from '../../services/platform/store/port.ts';
+import type { Store } from '../../services/platform/store/port.ts';
 
 /** Crash points, counted over the log's appends and the stores' commits together, in the order they happen. */
 export class CrashPoint {
@@ -33,6 +33,7 @@ export class CrashPoint {
     return {
       reader: () => log.reader(),
       writer: () => this.writer(log.writer(), appendsTo),
+      soleWriter: async (name) => this.writer(await log.soleWriter(name), appendsTo),
       membership: () => log.membership(),
       admin: log.admin,
       close: () => log.close(),
@@ -41,11 +42,17 @@ export class CrashPoint {
 
   store(store: Store): Store {
     return {
-      getMany: (keys) => store.getMany(keys),
-      range: (from, to, limit) => store.range(from, to, limit),
-      commit: async (commit: StoreCommit) => {
+      get: (unit) => store.get(unit),
+      put: (unit, value, due) => store.put(unit, value, due),
+      delete: (unit) => store.delete(unit),
+      takeDue: (upTo, limit) => store.takeDue(upTo, limit),
+      getNamed: (name) => store.getNamed(name),
+      putNamed: (name, value) => store.putNamed(name, value),
+      deleteNamed: (name) => store.deleteNamed(name),
+      names: () => store.names(),
+      commit: async () => {
         this.step();
-        await store.commit(commit);
+        await store.commit();
       },
       clear: () => store.clear(),
       close: () => store.close(),
@@ -73,23 +80,22 @@ export class CrashPoint {
 
 /** A view of a log that takes each record of a topic by itself, and lets everybody read it before the next one. */
 export function oneByOne(log: Log, topic: string): Log {
+  const split = (writer: LogWriter): LogWriter => ({
+    append: async (to, records) => {
+      if (to.topic !== topic) return writer.append(to, records);
+      const offsets: number[] = [];
+      for (const record of records) {
+        offsets.push(await writer.append(to, [record]));
+        for (let turn = 0; turn < 20; turn++) await setImmediate();
+      }
+      return offsets[0]!;
+    },
+    close: () => writer.close(),
+  });
   return {
     reader: () => log.reader(),
-    writer: () => {
-      const writer = log.writer();
-      return {
-        append: async (to, records) => {
-          if (to.topic !== topic) return writer.append(to, records);
-          const offsets: number[] = [];
-          for (const record of records) {
-            offsets.push(await writer.append(to, [record]));
-            for (let turn = 0; turn < 20; turn++) await setImmediate();
-          }
-          return offsets[0]!;
-        },
-        close: () => writer.close(),
-      };
-    },
+    writer: () => split(log.writer()),
+    soleWriter: async (name) => split(await log.soleWriter(name)),
     membership: () => log.membership(),
     admin: log.admin,
     close: () => log.close(),
@@ -123,11 +129,13 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
       };
     },
     writer: () => log.writer(),
+    soleWriter: (name) => log.soleWriter(name),
     membership: () => log.membership(),
     admin: {
       createTopics: (specs) => log.admin.createTopics(specs),
       deleteTopics: (names) => log.admin.deleteTopics(names),
       partitionCount: (topic) => log.admin.partitionCount(topic),
+      describe: (topic) => log.admin.describe(topic),
       offsets: async (topic) =>
         (await log.admin.offsets(topic)).map(({ start, end }, partition) => ({
           start: kept({ topic, partition }, start),

@@ -83,7 +83,6 @@ const PACKAGE_HOMES: Readonly<Record<string, string>> = {
   kafkajs: 'platform/kafka/',
   '@kafkajs/confluent-schema-registry': 'platform/registry/',
   ioredis: 'platform/mirror/redis.ts',
-  'classic-level': 'platform/store/level.ts',
   avsc: 'contracts/',
 };
 

@@ -110,6 +110,7 @@ export class World {
   async learner(
     options: {
       log?: Log;
+      codecs?: Codecs;
       openStore?: (partition: number) => Promise<Store>;
       settings?: Partial<LearnerSettings>;
       observer?: ObserverOverrides;
@@ -118,7 +119,7 @@ export class World {
     return startLearner({
       log: options.log ?? this.log,
       topics: this.topics,
-      codecs: this.codecs,
+      codecs: options.codecs ?? this.codecs,
       openStore: options.openStore ?? (async () => new MemoryStore()),
       nowMs: () => performance.now(),
       settings: { ...SETTINGS, limits: this.limits, ...options.settings },
@@ -207,7 +208,12 @@ export class World {
   }
 }
 
-function topicSpecs(topics: TopicNames, partitions: number, inputBytesMax: number): TopicSpec[] {
+export function topicSpecs(
+  topics: TopicNames,
+  partitions: number,
+  inputBytesMax: number,
+  talliesPartitions = 2,
+): TopicSpec[] {
   const spec = (
     topic: string,
     count: number,
@@ -224,7 +230,7 @@ function topicSpecs(topics: TopicNames, partitions: number, inputBytesMax: numbe
     spec(topics.experiments, 1, 'compact'),
     spec(topics.decisions, partitions, 'delete', inputBytesMax),
     spec(topics.rewards, partitions, 'delete', inputBytesMax),
-    spec(topics.tallies, 2, 'compact'),
+    spec(topics.tallies, talliesPartitions, 'compact'),
     spec(topics.snapshots, 2, 'compact'),
     spec(topics.deadLetters, 1, 'delete', 1_048_576),
   ];
@@ -258,7 +264,7 @@ function failingObserver(): LearnerObserver {
       fenced: ignore,
       failed,
     },
-    publish: { published: ignore, refused: (_id, error) => fail(error), repaired: ignore, unavailable: fail },
+    publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
     definitionRefused: fail,
     unavailable: fail,
     failed,

@@ -13,13 +13,17 @@ const words = new Uint32Array(4);
 
 /** @returns the four 32-bit words of the hash, in its own order. */
 export function murmur3(text: string, seed: number): Hash128 {
-  murmur3Into(text, seed);
+  reserve(text.length);
+  hashBytes(write(text, 0), seed);
   return [words[0]!, words[1]!, words[2]!, words[3]!];
 }
 
 /** The first 53 bits (32 of the first word, the upper 21 of the second) of the hash of salt, U+0000, unit, with seed 0. */
 export function uniform53(salt: string, unit: string): number {
-  murmur3Into(`${salt}\u0000${unit}`, 0);
+  reserve(salt.length + 1 + unit.length);
+  const separator = write(salt, 0);
+  bytes[separator] = 0;
+  hashBytes(write(unit, separator + 1), 0);
   return (words[0]! * 2 ** 21 + (words[1]! >>> 11)) / 2 ** 53;
 }
 
@@ -28,8 +32,8 @@ const C2 = 0xab0e9789;
 const C3 = 0x38b34ae5;
 const C4 = 0xa1e38b93;
 
-function murmur3Into(text: string, seed: number): void {
-  const length = encode(text);
+/** Of the first bytes, into `words`. */
+function hashBytes(length: number, seed: number): void {
   let h1 = seed | 0;
   let h2 = h1;
   let h3 = h1;
@@ -67,11 +71,21 @@ function finish(a: number, b: number, c: number, d: number): void {
   words[3] = h4 + h1;
 }
 
-/** Into `bytes`, with room for a block of padding. @returns the count of UTF-8 bytes. */
-function encode(text: string): number {
-  const most = text.length * 3 + 16;
+/** Room for so many UTF-16 code units in UTF-8 and a block of padding. */
+function reserve(codeUnits: number): void {
+  const most = codeUnits * 3 + 16;
   if (bytes.length < most) bytes = new Uint8Array(most);
-  return encoder.encodeInto(text, bytes).written;
+}
+
+/** A text in UTF-8 into `bytes`. @returns where it ends. */
+function write(text: string, at: number): number {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Beyond ASCII the encoder takes over; not always, since its answer and the window are objects.
+    if (code > 0x7f) return at + encoder.encodeInto(text, bytes.subarray(at)).written;
+    bytes[at + i] = code;
+  }
+  return at + text.length;
 }
 
 function word(at: number): number {

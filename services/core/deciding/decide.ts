@@ -5,11 +5,11 @@
 import { uniform53 } from '../allocation/hash.ts';
 import type { Context } from '../context.ts';
 import { Bug, Invalid } from '../errors.ts';
-import type { Decision, DecisionId, DecisionReason, ExperimentId, UnitId } from '../events.ts';
+import type { ArmId, Decision, DecisionId, ExperimentId, Slot, UnitId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
 import type { ServingPolicy } from '../policies/policy.ts';
-import { encodeContext } from './encode-context.ts';
-import type { ServedExperiment } from './served.ts';
+import { encodeContextInto } from './encode-context.ts';
+import { drawSalt, type ServedExperiment } from './served.ts';
 
 export interface DecideRequest {
   readonly unitId: UnitId;
@@ -65,78 +65,64 @@ export function decide(served: ServedExperiment, request: DecideRequest, stamp: 
   }
   const kind = policyKind(experiment, request.algorithm);
   checkSlots(experiment, request.slots);
-  const allowed = eligibleArms(experiment, request.eligibleArmIds);
-  const { features, clipped } = encodeContext(experiment.context, request.context);
+  const allowed = eligibleArms(served, request.eligibleArmIds);
+  const features = served.scratch;
+  const clipped = encodeContextInto(features, experiment.context, request.context);
   const { unitId } = request;
-  const { reason, slots } = deal(served, { kind, unitId, features, allowed, slots: request.slots });
+  const heldOut = isHeldOut(experiment, unitId);
+  const drawn = heldOut ? null : drawSlots(served, request, kind, allowed, features);
+  const slots = drawn ?? certainSlots(certainArm(experiment, allowed, heldOut), allowed, request.slots);
+  const reason = drawn === null ? certainReason(experiment, slots[0]!.armIndex, heldOut) : 'bandit';
   const decision: Decision = {
     decisionId: stamp.decisionId,
     experimentId: experiment.id,
     experimentVersion: experiment.version,
     unitId,
-    slots: slots.map(({ armIndex, propensity }) => ({ armId: experiment.arms[armIndex]!.id, propensity })),
+    slots: recorded(experiment, slots),
     reason,
     policy: kind,
     snapshotVersion: snapshot?.version ?? 0,
     pendingExposures: reason === 'bandit' ? (served.policies.get(kind)?.exposures?.count ?? 0) : 0,
-    features: Array.from(features),
+    features: listOf(features),
     decidedAtMs: stamp.decidedAtMs,
   };
   return { decision, slots, clipped };
 }
 
-export interface DrawRequest {
-  readonly kind: string;
-  readonly unitId: UnitId;
-  /** Encoded context. */
-  readonly features: Float64Array;
-  /** Indices of arms that may be dealt, ascending. */
-  readonly allowed: readonly number[];
-  /** How many to deal, at least 1. */
-  readonly slots: number;
-}
-
-interface Deal {
-  readonly reason: DecisionReason;
-  readonly slots: readonly DealtSlot[];
-}
-
-function deal(served: ServedExperiment, request: DrawRequest): Deal {
-  const { experiment } = served;
-  const { unitId, allowed, slots } = request;
-  if (isHeldOut(experiment, unitId)) {
-    const held = allowed.find((index) => experiment.arms[index]!.id === experiment.holdout!.armId);
-    return held === undefined
-      ? { reason: 'fallback', slots: certainSlots(fallbackArm(experiment, allowed), allowed, slots) }
-      : { reason: 'holdout', slots: certainSlots(held, allowed, slots) };
-  }
-  const drawn = drawSlots(served, request);
-  if (drawn !== null) return { reason: 'bandit', slots: drawn };
-  return { reason: 'fallback', slots: certainSlots(fallbackArm(experiment, allowed), allowed, slots) };
-}
-
 /**
  * Slot by slot, each from the policy's probabilities over the arms that the slots above have left, with a draw of its own.
  * The propensities are therefore conditional on the slots above, as in conditional contextual bandits (Vowpal Wabbit's CCB).
+ * @param allowed indices of arms that may be dealt, ascending, at least one. @param features encoded context.
  * @returns `null` when there is no snapshot with that policy and one of those arms.
  */
 export function drawSlots(
-  { experiment, snapshot, policies }: ServedExperiment,
-  { kind, unitId, features, allowed, slots }: DrawRequest,
+  served: ServedExperiment,
+  { unitId, slots }: Pick<DecideRequest, 'unitId' | 'slots'>,
+  kind: string,
+  allowed: readonly number[],
+  features: Float64Array,
 ): readonly DealtSlot[] | null {
+  const { snapshot, policies } = served;
   const policy = policies.get(kind);
-  let left = snapshot === null ? [] : allowed.filter((arm) => arm < snapshot.armCount);
-  if (snapshot === null || policy === undefined || left.length === 0) return null;
-  const dealt: DealtSlot[] = [];
-  for (let slot = 0; slot < slots && left.length > 0; slot++) {
-    const eligible = left;
-    const probabilities = flooredProbabilities(policy, features, eligible, experiment.floor);
-    const draw = unitDraw({ experimentId: experiment.id, snapshotVersion: snapshot.version, kind, unitId, slot });
-    const at = sample(probabilities, draw);
-    dealt.push({ armIndex: eligible[at]!, propensity: probabilities[at]!, eligible, probabilities, draw });
-    if (slot + 1 < slots) left = eligible.toSpliced(at, 1);
+  if (snapshot === null || policy === undefined) return null;
+  const { armCount } = snapshot;
+  let left = allowed.at(-1)! < armCount ? allowed : allowed.filter((arm) => arm < armCount);
+  if (left.length === 0) return null;
+  const salt = served.salts.get(kind)!;
+  const { floor } = served.experiment;
+  const dealt = [drawSlot(flooredProbabilities(policy, features, left, floor), left, slotDraw(salt, unitId, 0))];
+  while (dealt.length < slots && left.length > 1) {
+    const taken = dealt.at(-1)!.armIndex;
+    left = left.filter((arm) => arm !== taken);
+    const draw = slotDraw(salt, unitId, dealt.length);
+    dealt.push(drawSlot(flooredProbabilities(policy, features, left, floor), left, draw));
   }
   return dealt;
+}
+
+function drawSlot(probabilities: Float64Array, eligible: readonly number[], draw: number): DealtSlot {
+  const at = sample(probabilities, draw);
+  return { armIndex: eligible[at]!, propensity: probabilities[at]!, eligible, probabilities, draw };
 }
 
 export interface Drawn {
@@ -150,7 +136,10 @@ export interface Drawn {
 
 /** In [0, 1): a unit's own for one snapshot, algorithm and slot. */
 export function unitDraw({ experimentId, snapshotVersion, kind, unitId, slot }: Drawn): number {
-  const salt = `${experimentId}/${snapshotVersion}/${kind}`;
+  return slotDraw(drawSalt(experimentId, snapshotVersion, kind), unitId, slot);
+}
+
+function slotDraw(salt: string, unitId: UnitId, slot: number): number {
   return uniform53(slot === 0 ? salt : `${salt}/${slot}`, unitId);
 }
 
@@ -216,34 +205,42 @@ export function sample(probabilities: Float64Array, draw: number): number {
 
 /** @param algorithm `null` for the first. @throws Invalid `algorithm-unknown`. */
 export function policyKind(experiment: Experiment, algorithm: string | null): string {
-  const kinds = experiment.policies.map((spec) => spec.kind);
-  const kind = algorithm ?? kinds[0];
-  if (kind !== undefined && kinds.includes(kind)) return kind;
+  const { policies } = experiment;
+  if (algorithm === null && policies.length > 0) return policies[0]!.kind;
+  for (let i = 0; i < policies.length; i++) if (policies[i]!.kind === algorithm) return algorithm;
+  const kinds = policies.map(({ kind }) => kind).join(', ');
   throw new Invalid(
     'algorithm-unknown',
-    `experiment ${experiment.id} has no algorithm ${kind}, allowed are ${kinds.join(', ')}`,
+    `experiment ${experiment.id} has no algorithm ${algorithm}, allowed are ${kinds}`,
   );
 }
 
 /** @returns indices, ascending, at least one. @throws Invalid `arm-unknown`, `arm-retired`, `arms-none`. */
-export function eligibleArms(experiment: Experiment, armIds: readonly string[] | null): readonly number[] {
-  const asked = armIds === null ? null : new Set(armIds);
-  const eligible: number[] = [];
+export function eligibleArms(
+  { experiment, active }: Pick<ServedExperiment, 'experiment' | 'active'>,
+  armIds: readonly string[] | null,
+): readonly number[] {
+  const eligible = armIds === null ? active : namedArms(experiment, armIds);
+  if (eligible.length > 0) return eligible;
+  throw new Invalid('arms-none', `experiment ${experiment.id}: no arm is eligible, at least one active arm is needed`);
+}
+
+function namedArms(experiment: Experiment, armIds: readonly string[]): readonly number[] {
+  const asked = new Set(armIds);
+  const named: number[] = [];
   for (let index = 0; index < experiment.arms.length; index++) {
     const arm = experiment.arms[index]!;
-    if (asked !== null && !asked.delete(arm.id)) continue;
-    if (arm.state === 'active') {
-      eligible.push(index);
-    } else if (asked !== null) {
+    if (!asked.delete(arm.id)) continue;
+    if (arm.state === 'retired') {
       throw new Invalid('arm-retired', `experiment ${experiment.id}: arm ${arm.id} is retired and cannot be eligible`);
     }
+    named.push(index);
   }
-  for (const unknown of asked ?? []) {
+  for (const unknown of asked) {
     const known = experiment.arms.filter((arm) => arm.state === 'active').map((arm) => arm.id);
     throw new Invalid('arm-unknown', `experiment ${experiment.id} has no arm ${unknown}, allowed are ${listed(known)}`);
   }
-  if (eligible.length > 0) return eligible;
-  throw new Invalid('arms-none', `experiment ${experiment.id}: no arm is eligible, at least one active arm is needed`);
+  return named;
 }
 
 const LISTED_MAX = 20;
@@ -253,6 +250,33 @@ function listed(ids: readonly string[]): string {
   return ids.slice(0, LISTED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-function fallbackArm(experiment: Experiment, eligible: readonly number[]): number {
-  return eligible.find((index) => experiment.arms[index]!.id === experiment.fallbackArmId) ?? eligible[0]!;
+/** The arm dealt without a draw: the named one, or the first eligible one. */
+function certainArm(
+  { arms, fallbackArmId, holdout }: Experiment,
+  eligible: readonly number[],
+  heldOut: boolean,
+): number {
+  const named = (armId: ArmId) => eligible.find((index) => arms[index]!.id === armId);
+  return (heldOut ? named(holdout!.armId) : undefined) ?? named(fallbackArmId) ?? eligible[0]!;
+}
+
+function certainReason({ arms, holdout }: Experiment, armIndex: number, heldOut: boolean): 'holdout' | 'fallback' {
+  return heldOut && arms[armIndex]!.id === holdout!.armId ? 'holdout' : 'fallback';
+}
+
+/** As a map would, without a closure for each decision. */
+function recorded({ arms }: Experiment, slots: readonly DealtSlot[]): Slot[] {
+  const list = new Array<Slot>(slots.length);
+  for (let i = 0; i < slots.length; i++) {
+    const { armIndex, propensity } = slots[i]!;
+    list[i] = { armId: arms[armIndex]!.id, propensity };
+  }
+  return list;
+}
+
+/** As Array.from, without an object for each number. */
+function listOf(values: Float64Array): number[] {
+  const list = new Array<number>(values.length);
+  for (let i = 0; i < values.length; i++) list[i] = values[i]!;
+  return list;
 }

@@ -18,7 +18,13 @@ export interface EncodedContext {
 /** @throws Invalid `context` naming the feature, its value and what is allowed. */
 export function encodeContext(features: readonly Feature[], context: Context): EncodedContext {
   const encoded = new Float64Array(contextDimension(features));
-  if (features.length === 0) return { features: encoded, clipped: 0 };
+  return { features: encoded, clipped: encodeContextInto(encoded, features, context) };
+}
+
+/** @param encoded length contextDimension, written over. @returns `clipped`. @throws as `encodeContext` does. */
+export function encodeContextInto(encoded: Float64Array, features: readonly Feature[], context: Context): number {
+  if (features.length === 0) return 0;
+  encoded.fill(0);
   encoded[0] = 1;
   let at = 1;
   let clipped = 0;
@@ -46,7 +52,7 @@ export function encodeContext(features: readonly Feature[], context: Context): E
     }
     at += featureWidth(feature, features);
   }
-  return { features: encoded, clipped };
+  return clipped;
 }
 
 /** The same in every language: u in [0, 1) of the feature's name as salt and the value as unit (allocation/hash.ts), times the buckets. */

@@ -65,8 +65,8 @@ export function explainLogged(
   const { policy: kind, unitId, reason, pendingExposures } = logged;
   if (reason !== 'bandit' || pendingExposures > 0) return null;
   const features = Float64Array.from(logged.features);
-  const allowed = eligibleArms(served.experiment, eligibleArmIds);
-  const drawn = drawSlots(served, { kind, unitId, features, allowed, slots: logged.slots.length });
+  const allowed = eligibleArms(served, eligibleArmIds);
+  const drawn = drawSlots(served, { unitId, slots: logged.slots.length }, kind, allowed, features);
   return drawn === null ? null : explanation(served, logged, drawn);
 }
 

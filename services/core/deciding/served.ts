@@ -1,9 +1,10 @@
 /**
- * What decides: a definition and the newest snapshot, made ready off the request path. Immutable; a newer snapshot or
- * definition makes a new one, and the caller swaps them.
+ * What decides: a definition and the newest snapshot, made ready off the request path, so that a decision makes nothing but
+ * its answer. A newer snapshot or definition makes a new one, and the caller swaps them; only exposures are counted in.
  */
 import { Corrupt } from '../errors.ts';
-import type { Experiment } from '../experiment.ts';
+import type { ExperimentId } from '../events.ts';
+import { contextDimension, type Experiment } from '../experiment.ts';
 import type { ServingPolicy, UsualRequest } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import type { ParametersSnapshot } from './snapshot.ts';
@@ -22,11 +23,24 @@ export interface ServedExperiment {
   readonly snapshot: ServedSnapshot | null;
   /** By kind; those that both the definition and the snapshot have. */
   readonly policies: ReadonlyMap<string, ServingPolicy>;
+  /** Of the first slot's draws, by kind. */
+  readonly salts: ReadonlyMap<string, string>;
+  /** Indices of the active arms, ascending. */
+  readonly active: readonly number[];
+  /** Scratch for one context; holds nothing between decisions. */
+  readonly scratch: Float64Array;
+}
+
+/** What makes draws of one unit differ. */
+export function drawSalt(experimentId: ExperimentId, snapshotVersion: number, kind: string): string {
+  return `${experimentId}/${snapshotVersion}/${kind}`;
 }
 
 /** @throws Corrupt when the snapshot is of another experiment or orders the arms otherwise. */
 export function serve(experiment: Experiment, snapshot: ParametersSnapshot | null): ServedExperiment {
-  if (snapshot === null) return { experiment, snapshot: null, policies: new Map() };
+  const active = [...experiment.arms.keys()].filter((index) => experiment.arms[index]!.state === 'active');
+  const scratch = new Float64Array(contextDimension(experiment.context));
+  if (snapshot === null) return { experiment, snapshot: null, policies: new Map(), salts: new Map(), active, scratch };
   assertFits(experiment, snapshot);
   const defined = new Set(experiment.policies.map((spec) => spec.kind));
   const usual = usualRequest(experiment, snapshot);
@@ -36,7 +50,15 @@ export function serve(experiment: Experiment, snapshot: ParametersSnapshot | nul
       .map(({ kind, parameters, state }) => [kind, findPolicy(kind).serve(state, parameters, usual)]),
   );
   const { version, digest, clockMs, arms } = snapshot;
-  return { experiment, snapshot: { version, digest, clockMs, armCount: arms.length }, policies };
+  const salts = new Map([...policies.keys()].map((kind) => [kind, drawSalt(experiment.id, version, kind)]));
+  return {
+    experiment,
+    snapshot: { version, digest, clockMs, armCount: arms.length },
+    policies,
+    salts,
+    active,
+    scratch,
+  };
 }
 
 /** All active arms that the snapshot has, in as many slots as may be asked for; `null` when there is no such arm. */

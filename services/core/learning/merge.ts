@@ -42,19 +42,20 @@ export class MergedSums {
     return this.merged.size === 0 ? null : Math.max(...this.merged.keys());
   }
 
-  /** @returns sums by arm, by cohort, the oldest first. */
-  cohorts(): [cohort: number, sums: ReadonlyMap<ArmId, ExactVector>][] {
-    return [...this.merged].sort(([a], [b]) => a - b);
+  /**
+   * @param ofOneAgeBefore all cohorts below this one are added into the last of them.
+   * @returns sums by arm, by cohort, the oldest first.
+   */
+  cohorts(ofOneAgeBefore = 0): [cohort: number, sums: ReadonlyMap<ArmId, ExactVector>][] {
+    const sorted = [...this.merged].sort(([a], [b]) => a - b);
+    const own = sorted.filter(([cohort]) => cohort >= ofOneAgeBefore);
+    if (own.length === sorted.length) return own;
+    return [[ofOneAgeBefore - 1, sumOf(sorted.slice(0, sorted.length - own.length))], ...own];
   }
 
   /** @returns by arm, the sums over all cohorts; arms without any are absent. */
   total(): Map<ArmId, ExactVector> {
-    const total = new Map<ArmId, ExactVector>();
-    for (const arms of this.merged.values()) {
-      for (const [armId, vector] of arms) {
-        getOrInsert(total, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
-      }
-    }
+    const total = sumOf(this.merged);
     for (const [armId, vector] of total) if (vector.isZero()) total.delete(armId);
     return total;
   }
@@ -75,4 +76,14 @@ function eventsOf(sums: CohortSums): number {
   let events = 0;
   for (const vector of sums.values()) for (const cell of [PULLS, N]) events += vector.number(cell);
   return events;
+}
+
+function sumOf(cohorts: Iterable<readonly [number, CohortSums]>): Map<ArmId, ExactVector> {
+  const total = new Map<ArmId, ExactVector>();
+  for (const [, arms] of cohorts) {
+    for (const [armId, vector] of arms) {
+      getOrInsert(total, armId, () => new ExactVector(vector.size)).addVector(vector, 1);
+    }
+  }
+  return total;
 }

@@ -61,8 +61,8 @@ export class PartitionState {
    */
   observe(stream: Stream, nextOffset: number, appendTimeMs: number): number {
     const clockMs = Math.max(this.clocks[stream], appendTimeMs);
-    this.offsets = { ...this.offsets, [stream]: nextOffset };
-    this.clocks = { ...this.clocks, [stream]: clockMs };
+    this.offsets = withStream(this.offsets, stream, nextOffset);
+    this.clocks = withStream(this.clocks, stream, clockMs);
     return clockMs;
   }
 
@@ -70,6 +70,10 @@ export class PartitionState {
     addCounts(this.counts, change.counts);
     for (const delta of change.deltas) this.sums.apply(delta);
   }
+}
+
+function withStream({ decisions, rewards }: PerStream, stream: Stream, value: number): PerStream {
+  return stream === 'decisions' ? { decisions: value, rewards } : { decisions, rewards: value };
 }
 
 /** @throws Invalid when the decision can never be learned from: dead-letter it. */

@@ -55,14 +55,6 @@ export class ReportedSums {
   cuts(): Map<number, PerStream> {
     return new Map([...this.partitions].map(([partition, { cut }]) => [partition, cut]));
   }
-
-  /** @returns every tally that stands; the others are covered or not known. */
-  *standing(): Generator<CohortTally> {
-    for (const { tallies, rolledUp } of this.partitions.values()) {
-      yield* tallies.values();
-      if (rolledUp !== undefined) yield rolledUp;
-    }
-  }
 }
 
 function newPartition({ offsets }: CohortTally): Partition {

@@ -1,12 +1,19 @@
 /**
  * Which cohorts of an experiment need no sums of their own any more, so that an experiment that runs for years keeps a
- * bounded number of them. Decides only; the sums are added up by PartitionSums.
+ * bounded number of them. Decides only; the sums are added up by PartitionSums and MergedSums.
  *
  * Any cohort may be rolled up without changing the total, since what still comes for it goes into the roll-up. What is
- * lost is the age of the sums within it, which only forgetting asks for: so an experiment that forgets is left as it
- * is. One that is told to forget later weighs all that was rolled up until then by the age of the newest cohort in it.
+ * lost is the age of the sums within it, which only forgetting asks for: so an experiment that forgets is left as it is.
+ * One that begins to forget later takes all that was old by then as of one age, rolled up or not: snapshots must not
+ * depend on what some learner had rolled up.
  */
 import type { Experiment } from '../experiment.ts';
+
+const DAY_MS = 86_400_000;
+/** Cohorts that ended so long before an experiment began to forget are of one age. */
+export const ONE_AGE_MS = 60 * DAY_MS;
+/** Least age to roll up in earnest: a day to spare for a learner that reads a definition late. */
+export const ROLL_UP_AGE_MS_MIN = ONE_AGE_MS + DAY_MS;
 
 /**
  * @param lowClockMs the lower of the two log clocks.
@@ -17,6 +24,16 @@ export function rolledUpBefore(
   { forgetting, cohortMs }: Experiment,
   { lowClockMs, ageMs }: { readonly lowClockMs: number; readonly ageMs: number },
 ): number {
-  if (forgetting !== null) return 0;
-  return Math.max(0, Math.floor((lowClockMs - ageMs) / cohortMs));
+  return forgetting === null ? cohortAt(lowClockMs - ageMs, cohortMs) : 0;
+}
+
+/** @returns cohorts below this one are weighed as of one age; 0 for none. */
+export function ofOneAgeBefore({ forgetting, cohortMs, appliedAtMs }: Experiment): number {
+  // One that always forgot has never been rolled up.
+  if (forgetting === null || forgetting.sinceVersion === 1) return 0;
+  return cohortAt(appliedAtMs[forgetting.sinceVersion - 1]! - ONE_AGE_MS, cohortMs);
+}
+
+function cohortAt(timeMs: number, cohortMs: number): number {
+  return Math.max(0, Math.floor(timeMs / cohortMs));
 }

@@ -13,6 +13,7 @@ import { layoutSums } from './layout-sums.ts';
 import type { MergedSums } from './merge.ts';
 import { keptLayout, naturalSums } from './natural-sums.ts';
 import { withPrior } from './prior.ts';
+import { ofOneAgeBefore } from './roll-up.ts';
 import { HOLDOUT } from './sums.ts';
 
 export interface BuiltParameters {
@@ -32,7 +33,10 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const sums = merged.total();
   const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
   const { forgetting } = experiment;
-  const weighed = forgetting === null ? counted : weighedSums(experiment, forgetting, merged, layout);
+  const weighed =
+    forgetting === null
+      ? counted
+      : weighedSums(experiment, forgetting, merged.cohorts(ofOneAgeBefore(experiment)), layout);
   const known = withPrior(experiment, weighed, layout);
   const input: PolicyInput = {
     armIds: experiment.arms.map((arm) => arm.id),
@@ -63,10 +67,9 @@ function statisticsOf(cells: Float64Array): Statistics {
 function weighedSums(
   { arms, cohortMs }: Experiment,
   forgetting: Forgetting,
-  merged: MergedSums,
+  cohorts: ReturnType<MergedSums['cohorts']>,
   layout: SumsLayout,
 ): Float64Array[] {
-  const cohorts = merged.cohorts();
   const newest = cohorts.at(-1)?.[0] ?? 0;
   const totals = arms.map(() => new Float64Array(layout.size));
   for (const [cohort, sums] of cohorts) {

@@ -4,6 +4,7 @@
  * one α suits rewards of any scale and offset.
  */
 import { shareAmongBest } from './best.ts';
+import { freshVector } from './fresh-vector.ts';
 import { countedExposures, type ParameterSpec, type Policy, type PolicyState, type ServingPolicy } from './policy.ts';
 import { checkContext, prepareRidge, RidgeModels, requireArmsAndContext } from './ridge.ts';
 import { block, parameter } from './state.ts';
@@ -40,7 +41,7 @@ export function serveUpperBounds(state: PolicyState, parameters: ReadonlyMap<str
   const width = parameter(parameters, 'alpha') * block(state, 'noise')[0]!;
   function scores(context: Float64Array, eligible: readonly number[]): Float64Array {
     checkContext(context, models.dimension);
-    const bounds = new Float64Array(eligible.length);
+    const bounds = freshVector(eligible.length);
     for (let i = 0; i < bounds.length; i++) {
       const arm = eligible[i]!;
       bounds[i] = models.mean(context, arm) + width * Math.sqrt(models.variance(context, arm));

@@ -7,6 +7,7 @@
 import { Corrupt, Invalid } from '../errors.ts';
 import { gramStart, VECTOR_START } from '../sums/layout.ts';
 import { shareAmongBest } from './best.ts';
+import { freshVector } from './fresh-vector.ts';
 import { countedExposures, type Policy, type PolicyInput } from './policy.ts';
 import { checkContext, requireArmsAndContext } from './ridge.ts';
 import { block, parameter } from './state.ts';
@@ -46,7 +47,7 @@ export const pucb: Policy = {
     const { bounds } = cells;
     function scores(context: Float64Array, eligible: readonly number[]): Float64Array {
       checkContext(context, dimension);
-      const means = new Float64Array(eligible.length);
+      const means = freshVector(eligible.length);
       for (let i = 0; i < means.length; i++) means[i] = meanOfActive(bounds, eligible[i]! * dimension, context);
       return means;
     }

@@ -6,7 +6,7 @@
  * Retention of `delete` topics is applied when a folder is opened; compaction when `compact` is called. A tombstone
  * stays as the newest record of its key.
  */
-import { assert, Invalid } from '../../core/errors.ts';
+import { assert, Invalid, Unavailable } from '../../core/errors.ts';
 import { APPEND_BYTES_MAX, appendBytes } from '../log/append-bytes.ts';
 import type {
   AppendRecord,
@@ -16,6 +16,7 @@ import type {
   LogReader,
   LogWriter,
   TopicPartition,
+  TopicSettings,
   TopicSpec,
 } from '../log/port.ts';
 import { Signal } from '../log/signal.ts';
@@ -30,6 +31,7 @@ export class EmbeddedLog implements Log {
   readonly #appended = new Signal();
   readonly #now: () => number;
   readonly #parts = new Set<{ close(): Promise<void> }>();
+  readonly #soleWriters = new SoleWriters();
   #closed = false;
 
   /**
@@ -57,6 +59,15 @@ export class EmbeddedLog implements Log {
   writer(): LogWriter {
     this.#assertOpen();
     return new EmbeddedWriter((to, records) => this.#append(to, records));
+  }
+
+  async soleWriter(name: string): Promise<LogWriter> {
+    this.#assertOpen();
+    const mayAppend = this.#soleWriters.begin(name);
+    return new EmbeddedWriter((to, records) => {
+      mayAppend(to);
+      return this.#append(to, records);
+    });
   }
 
   membership(): GroupMembership {
@@ -100,6 +111,25 @@ export class EmbeddedLog implements Log {
 
   #assertOpen(): void {
     if (this.#closed) throw new Invalid('closed', 'this log is closed');
+  }
+}
+
+/** Who writes last, by name, and in which partitions that is known. */
+class SoleWriters {
+  readonly #newest = new Map<string, number>();
+  readonly #known = new Map<string, number>();
+
+  /** @returns what throws Unavailable `overtaken` once a newer writer of that name has appended to the partition. */
+  begin(name: string): (to: TopicPartition) => void {
+    const number = (this.#newest.get(name) ?? 0) + 1;
+    this.#newest.set(name, number);
+    return ({ topic, partition }) => {
+      const place = JSON.stringify([name, topic, partition]);
+      const known = this.#known.get(place) ?? 0;
+      if (known > number)
+        throw new Unavailable('overtaken', `another writer ${name} appends to ${topic}/${partition} now`);
+      this.#known.set(place, number);
+    };
   }
 }
 
@@ -148,6 +178,15 @@ class EmbeddedAdmin implements LogAdmin {
   async partitionCount(topic: string): Promise<number | null> {
     this.#assertOpen();
     return this.#topics.find(topic)?.spec.partitions ?? null;
+  }
+
+  async describe(topic: string): Promise<TopicSettings | null> {
+    this.#assertOpen();
+    const spec = this.#topics.find(topic)?.spec;
+    if (spec === undefined) return null;
+    const { partitions, cleanup, retentionMs, compactionLagMs = 0, recordBytesMax } = spec;
+    const isAppendTime = true;
+    return { partitions, isAppendTime, cleanup, retentionMs, retentionBytes: null, compactionLagMs, recordBytesMax };
   }
 
   async offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]> {

@@ -29,6 +29,7 @@ export function severable(log: Log): Severable {
     log: {
       reader: () => guard(log.reader()),
       writer: () => guard(log.writer()),
+      soleWriter: async (name) => guard(await log.soleWriter(name)),
       membership: () => guard(log.membership()),
       admin: guard(log.admin),
       close: () => log.close(),

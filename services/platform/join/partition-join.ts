@@ -9,21 +9,14 @@ import {
   encodeGroup,
   encodeHeader,
   FORMAT,
-  groupKey,
   HEADER_KEY,
-  type StoredGroup,
   type StoreHeader,
   SUMS_FROM,
-  SUMS_TO,
   sumsKey,
-  TIMERS_FROM,
-  timerKey,
-  timersTo,
-  unitOfTimer,
 } from '../../contracts/store-format.ts';
 import { Corrupt, Invalid } from '../../core/errors.ts';
-import { AT_START, type PerStream, type UnitId } from '../../core/events.ts';
-import { emptyGroup, type Group, groupDueMs, isEmpty, lowClock } from '../../core/join/group.ts';
+import { AT_START, type Decision, type PerStream, type Reward, type UnitId } from '../../core/events.ts';
+import { decisionMemoryMs, emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
 import {
   type Change,
   deadLettered,
@@ -36,14 +29,14 @@ import {
 import { rolledUpBefore } from '../../core/learning/roll-up.ts';
 import type { RolledUp, SumDelta } from '../../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../../core/learning/tally.ts';
-import { compareKeys, type Store } from '../store/port.ts';
+import type { Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
 
-/** Groups fall due in steps of this log time, so that one scan of the timers serves many. */
-const TIMER_STEP_MS = 1_000;
-const TIMERS_PER_SCAN = 1_000;
-/** Groups kept in memory between commits; the store's own cache serves the rest. */
-const WARM_GROUPS_MAX = 50_000;
+/** Groups fall due in as many steps of the log's clock over a decision's memory, so that looking for them serves many. */
+const DUE_STEPS = 1_000;
+const DUE_AT_ONCE = 1_000;
+/** Groups that take more bytes are decoded and encoded once in a commit, not with each event. */
+const BUSY_GROUP_BYTES = 16_384;
 
 export interface PartitionJoinOptions {
   readonly partition: number;
@@ -73,23 +66,17 @@ export interface Refused {
   readonly reason: Invalid;
 }
 
-interface WarmGroup {
-  group: Group;
-  timerBucket: number | null;
-  changed: boolean;
-}
-
 export class PartitionJoin {
   readonly state = new PartitionState();
   private published: PerStream = AT_START;
   private readonly options: PartitionJoinOptions;
-  private readonly warm = new Map<UnitId, WarmGroup>();
-  /** Timers of buckets below this one have fired. */
-  private firedBelow = 0;
-  private readonly timerChanges = { puts: new Set<string>(), deletes: new Set<string>() };
+  /** Large groups as they are now; the store has them from before. */
+  private readonly busy = new Map<UnitId, Group>();
+  private readonly dueStepMs: number;
 
   private constructor(options: PartitionJoinOptions) {
     this.options = options;
+    this.dueStepMs = Math.max(1, Math.floor(decisionMemoryMs(options.rules.limits) / DUE_STEPS));
   }
 
   /** @returns a join that goes on from the store, or an empty one on a cleared store when it holds nothing usable. */
@@ -102,7 +89,7 @@ export class PartitionJoin {
 
   private async load(): Promise<boolean> {
     const { store, partition, partitions, rules, tallyCodec } = this.options;
-    const [bytes] = await store.getMany([HEADER_KEY]);
+    const bytes = store.getNamed(HEADER_KEY);
     const header = bytes === undefined ? null : decodeHeader(bytes);
     if (header === null) return false;
     const fits =
@@ -110,7 +97,7 @@ export class PartitionJoin {
       header.partitions === partitions &&
       JSON.stringify(header.limits) === JSON.stringify(rules.limits);
     if (!fits) return false;
-    const tallies = (await store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER)).map(([, value]) => value);
+    const tallies = this.storedTallies();
     await tallyCodec.prepare(tallies);
     for (const value of tallies) this.restore(decodeStored(value, tallyCodec));
     this.resume(header, header.counts);
@@ -131,13 +118,12 @@ export class PartitionJoin {
   }
 
   /** Folds parsed records, each stream in its order. @returns those that can never be learned from. */
-  async fold(records: readonly InputRecord[], replayed?: Replayed): Promise<Refused[]> {
-    await this.warmUp(records.flatMap(({ event }) => (event instanceof Invalid ? [] : [event.unitId])));
+  fold(records: readonly InputRecord[], replayed?: Replayed): Refused[] {
     const refused: Refused[] = [];
     for (const input of records) {
       const clockMs = this.state.observe(input.stream, input.nextOffset, input.record.appendTimeMs);
       try {
-        this.apply(this.changeOf(input, clockMs), replayed);
+        this.learn(input, clockMs, replayed);
       } catch (error) {
         if (!(error instanceof Invalid)) throw error;
         refused.push({ record: input, reason: error });
@@ -147,21 +133,22 @@ export class PartitionJoin {
     return refused;
   }
 
-  private changeOf(input: InputRecord, clockMs: number): Change {
+  private learn(input: InputRecord, clockMs: number, replayed?: Replayed): void {
     if (input.event instanceof Invalid) throw input.event;
-    const group = this.warmGroup(input.event.unitId).group;
-    return input.stream === 'decisions'
-      ? handleDecision(group, input.event as Parameters<typeof handleDecision>[1], clockMs, this.options.rules)
-      : handleReward(group, input.event as Parameters<typeof handleReward>[1], clockMs, this.options.rules);
+    const group = this.groupOf(input.event.unitId);
+    const change =
+      input.stream === 'decisions'
+        ? handleDecision(group, input.event as Decision, clockMs, this.options.rules)
+        : handleReward(group, input.event as Reward, clockMs, this.options.rules);
+    this.apply(group, change, replayed);
   }
 
-  private apply(change: Change, replayed?: Replayed): void {
-    const warm = this.warmGroup(change.group.unitId);
-    if (warm.group !== change.group) {
-      warm.group = change.group;
-      warm.changed = true;
-      this.setTimer(warm);
-    }
+  private apply(before: Group, change: Change, replayed?: Replayed): void {
+    if (change.group !== before) this.keep(change.group);
+    this.count(change, replayed);
+  }
+
+  private count(change: Change, replayed?: Replayed): void {
     if (replayed === undefined) this.state.apply(change);
     else {
       this.state.apply({
@@ -171,63 +158,43 @@ export class PartitionJoin {
     }
   }
 
-  /**
-   * Sets the group's timer unless one that fires as early is set; that one will set the next. A later one is moved: one
-   * stream may be far ahead of the other, and when an entry goes must not depend on that.
-   */
-  private setTimer(warm: WarmGroup): void {
-    const dueMs = groupDueMs(warm.group, this.options.rules.limits);
-    if (dueMs === null) return;
-    const bucket = Math.floor(dueMs / TIMER_STEP_MS) + 1;
-    if (warm.timerBucket !== null) {
-      if (warm.timerBucket <= bucket) return;
-      this.removeTimer(timerKey(warm.timerBucket, warm.group.unitId));
-    }
-    warm.timerBucket = bucket;
-    const key = timerKey(bucket, warm.group.unitId);
-    this.timerChanges.deletes.delete(key);
-    this.timerChanges.puts.add(key);
+  private groupOf(unitId: UnitId): Group {
+    const busy = this.busy.get(unitId);
+    if (busy !== undefined) return busy;
+    const bytes = this.options.store.get(unitId);
+    if (bytes === undefined) return emptyGroup(unitId);
+    const group = decodeStoredGroup(unitId, bytes);
+    if (bytes.length > BUSY_GROUP_BYTES) this.busy.set(unitId, group);
+    return group;
   }
 
-  private removeTimer(key: string): void {
-    this.timerChanges.puts.delete(key);
-    this.timerChanges.deletes.add(key);
+  private keep(group: Group): void {
+    if (this.busy.has(group.unitId)) this.busy.set(group.unitId, group);
+    else this.store(group);
+  }
+
+  private store(group: Group): void {
+    const { store, rules } = this.options;
+    const dueMs = groupDueMs(group, rules.limits);
+    if (dueMs === null) store.delete(group.unitId);
+    else store.put(group.unitId, encodeGroup(group), Math.floor(dueMs / this.dueStepMs) + 1);
   }
 
   /** Drops what has run out by the log clocks: a function of offsets, not of when it is called. */
-  private async expire(replayed?: Replayed): Promise<void> {
-    const bucket = Math.floor(lowClock(this.state.clocks) / TIMER_STEP_MS);
-    if (bucket < this.firedBelow) return;
-    this.firedBelow = bucket + 1;
-    const end = timersTo(bucket + 1);
-    let from = TIMERS_FROM;
+  private expire(replayed?: Replayed): void {
+    for (const group of this.busy.values()) this.store(group);
+    this.busy.clear();
+    const { store, rules } = this.options;
+    const step = Math.floor(lowClock(this.state.clocks) / this.dueStepMs);
     for (;;) {
-      const fired = await this.timersBetween(from, end);
-      if (fired.length === 0) return;
-      await this.warmUp(fired.map(unitOfTimer));
-      for (const key of fired) this.fire(key, bucket * TIMER_STEP_MS, replayed);
-      from = `${fired.at(-1)!}\0`;
+      const due = store.takeDue(step, DUE_AT_ONCE) as UnitId[];
+      if (due.length === 0) return;
+      for (const unitId of due) {
+        const change = expire(decodeStoredGroup(unitId, store.get(unitId)!), step * this.dueStepMs, rules);
+        this.store(change.group);
+        this.count(change, replayed);
+      }
     }
-  }
-
-  private async timersBetween(from: string, to: string): Promise<string[]> {
-    const stored = await this.options.store.range(from, to, TIMERS_PER_SCAN);
-    const unstored = [...this.timerChanges.puts].filter(
-      (key) => compareKeys(key, from) >= 0 && compareKeys(key, to) < 0,
-    );
-    return [...new Set([...stored.map(([key]) => key), ...unstored])]
-      .filter((key) => !this.timerChanges.deletes.has(key))
-      .sort(compareKeys)
-      .slice(0, TIMERS_PER_SCAN);
-  }
-
-  private fire(key: string, lowClockMs: number, replayed?: Replayed): void {
-    this.removeTimer(key);
-    const warm = this.warmGroup(unitOfTimer(key));
-    warm.timerBucket = null;
-    warm.changed = true;
-    this.apply(expire(warm.group, lowClockMs, this.options.rules), replayed);
-    this.setTimer(warm);
   }
 
   /**
@@ -235,14 +202,17 @@ export class PartitionJoin {
    * @param publishedUpTo offsets up to which the tallies are published.
    */
   async commit(publishedUpTo: PerStream): Promise<Committed> {
-    await this.expire();
+    this.expire();
     this.published = publishedUpTo;
     const rolledUp = this.rollUp();
     const tallies = this.state.sums
       .takeChanged()
       .map((changed) => this.encode({ kind: 'sums', ...this.cut(), ...changed }));
-    const gone = rolledUp.flatMap((one) => one.gone.map((cohort) => sumsKey(one.experimentId, cohort)));
-    await this.write([...tallies.map(tallyEntry), [HEADER_KEY, encodeHeader(this.header())]], gone);
+    const { store } = this.options;
+    for (const tally of tallies) putTally(store, tally);
+    for (const one of rolledUp) for (const cohort of one.gone) store.deleteNamed(sumsKey(one.experimentId, cohort));
+    store.putNamed(HEADER_KEY, encodeHeader(this.header()));
+    await store.commit();
     return { tallies, rolledUp };
   }
 
@@ -270,43 +240,29 @@ export class PartitionJoin {
 
   /** Expires and writes groups alone: a store without a header is not usable, which is right while it is being filled. */
   async writeGroups(replayed?: Replayed): Promise<void> {
-    await this.expire(replayed);
-    await this.write([]);
+    this.expire(replayed);
+    await this.options.store.commit();
   }
 
   /** Takes over tallies that are published already. */
   async adopt(tallies: readonly CohortTally[]): Promise<void> {
-    await this.write(tallies.map((tally) => tallyEntry(this.encode(tally))));
-  }
-
-  private async write(entries: readonly (readonly [string, Buffer])[], gone: readonly string[] = []): Promise<void> {
-    const puts = [...entries];
-    const deletes = [...gone, ...this.timerChanges.deletes];
-    for (const key of this.timerChanges.puts) puts.push([key, Buffer.alloc(0)]);
-    for (const { group, timerBucket, changed } of this.warm.values()) {
-      if (!changed) continue;
-      if (isEmpty(group)) deletes.push(groupKey(group.unitId));
-      else puts.push([groupKey(group.unitId), encodeGroup({ group, timerBucket })]);
-    }
-    await this.options.store.commit({ puts, deletes });
-    this.forgetStored();
-  }
-
-  private forgetStored(): void {
-    this.timerChanges.puts.clear();
-    this.timerChanges.deletes.clear();
-    if (this.warm.size > WARM_GROUPS_MAX) this.warm.clear();
-    else for (const warm of this.warm.values()) warm.changed = false;
+    for (const tally of tallies) putTally(this.options.store, this.encode(tally));
+    await this.options.store.commit();
   }
 
   /** @returns the stored tallies that may not have been published: those that reflect more than what is said to be. */
-  async unpublished(publishedUpTo: PerStream): Promise<EncodedTally[]> {
-    const entries = await this.options.store.range(SUMS_FROM, SUMS_TO, Number.MAX_SAFE_INTEGER);
-    return entries.flatMap(([, value]) => {
+  unpublished(publishedUpTo: PerStream): EncodedTally[] {
+    return this.storedTallies().flatMap((value) => {
       const tally = decodeStored(value, this.options.tallyCodec) as CohortTally;
       const isPublished = [this.published, publishedUpTo].some((upTo) => reflectedBy(tally.offsets, upTo));
       return isPublished ? [] : [encoded(tally, value)];
     });
+  }
+
+  private storedTallies(): Buffer[] {
+    const { store } = this.options;
+    const names = store.names().filter((name) => name.startsWith(SUMS_FROM));
+    return names.map((name) => Buffer.from(store.getNamed(name)!));
   }
 
   progress(): ProgressTally {
@@ -331,24 +287,6 @@ export class PartitionJoin {
       counts: this.state.counts,
     };
   }
-
-  private async warmUp(units: readonly UnitId[]): Promise<void> {
-    const cold = [...new Set(units)].filter((unitId) => !this.warm.has(unitId));
-    if (cold.length === 0) return;
-    const values = await this.options.store.getMany(cold.map(groupKey));
-    values.forEach((value, index) => {
-      const unitId = cold[index]!;
-      const stored: StoredGroup =
-        value === undefined ? { group: emptyGroup(unitId), timerBucket: null } : decodeStoredGroup(unitId, value);
-      this.warm.set(unitId, { ...stored, changed: false });
-    });
-  }
-
-  private warmGroup(unitId: UnitId): WarmGroup {
-    const warm = this.warm.get(unitId);
-    if (warm === undefined) throw new Corrupt('cold-group', `the group of unit ${unitId} was not loaded`);
-    return warm;
-  }
 }
 
 /** What was written as one thing and cannot be read as it: the store, not the log, is at fault. */
@@ -364,7 +302,7 @@ function decodeStored(value: Buffer, codec: Codec<Tally>): Tally {
   }
 }
 
-function decodeStoredGroup(unitId: UnitId, value: Buffer): StoredGroup {
+function decodeStoredGroup(unitId: UnitId, value: Buffer): Group {
   try {
     return decodeGroup(unitId, value);
   } catch (error) {
@@ -372,8 +310,8 @@ function decodeStoredGroup(unitId: UnitId, value: Buffer): StoredGroup {
   }
 }
 
-function tallyEntry({ experimentId, cohort, value }: EncodedTally): [string, Buffer] {
-  return [sumsKey(experimentId, cohort), value];
+function putTally(store: Store, { experimentId, cohort, value }: EncodedTally): void {
+  store.putNamed(sumsKey(experimentId, cohort), value);
 }
 
 function encoded({ experimentId, cohort, rolledUp }: CohortTally, value: Buffer): EncodedTally {

@@ -1,7 +1,7 @@
 /** Topics and offsets of the cluster. Owns one connection; remembers nothing else. */
 import kafkajs, { type ITopicConfig } from 'kafkajs';
 import { Invalid } from '../../core/errors.ts';
-import type { LogAdmin, TopicSpec } from '../log/port.ts';
+import type { LogAdmin, TopicSettings, TopicSpec } from '../log/port.ts';
 import { Connection, EARLIEST, type KafkaOptions, LATEST, logCreator, type Session } from './connection.ts';
 import { asCroupierError } from './errors.ts';
 
@@ -38,6 +38,18 @@ export class KafkaAdmin implements LogAdmin {
 
   partitionCount(topic: string): Promise<number | null> {
     return this.#count(topic);
+  }
+
+  async describe(topic: string): Promise<TopicSettings | null> {
+    const partitions = await this.partitionCount(topic);
+    if (partitions === null) return null;
+    let entries = new Map<string, string>();
+    await this.#asAdmin(`describe ${topic}`, async (admin) => {
+      const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }];
+      const [answer] = (await admin.describeConfigs({ resources, includeSynonyms: false })).resources;
+      entries = new Map(answer?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+    });
+    return { partitions, ...settingsOf(entries) };
   }
 
   async offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]> {
@@ -135,4 +147,17 @@ function topicConfig({
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
   const clusterDefault = -1;
   return { topic, numPartitions: partitions, replicationFactor: replication ?? clusterDefault, configEntries };
+}
+
+function settingsOf(entries: ReadonlyMap<string, string>): Omit<TopicSettings, 'partitions'> {
+  const number = (name: string): number => Number(entries.get(name) ?? Number.NaN);
+  const limit = (name: string): number | null => (number(name) < 0 ? null : number(name));
+  return {
+    isAppendTime: entries.get('message.timestamp.type') === 'LogAppendTime',
+    cleanup: entries.get('cleanup.policy') ?? '',
+    retentionMs: limit('retention.ms'),
+    retentionBytes: limit('retention.bytes'),
+    compactionLagMs: number('min.compaction.lag.ms'),
+    recordBytesMax: number('max.message.bytes'),
+  };
 }

@@ -13,7 +13,7 @@ import defaultSocketFactory, { type SocketFactory } from 'kafkajs/src/network/so
 import type { Broker } from 'kafkajs-internals';
 import { Invalid } from '../../core/errors.ts';
 import type { TopicPartition } from '../log/port.ts';
-import { asCroupierError, isStaleLeader } from './errors.ts';
+import { asCroupierError, isStaleLeader, isStartingCoordinator } from './errors.ts';
 
 /** What pino's logger offers. */
 export interface KafkaLogger {
@@ -37,6 +37,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const LOOKUPS_MAX = 5;
 const LOOKUP_PAUSE_MS = 150;
 const READ_COMMITTED = 1;
+/** The kind of coordinator that hands out producers' epochs. */
+const TRANSACTIONS = 1;
+const COORDINATOR_ATTEMPTS_MAX = 100;
 const RETRY = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
 
 /** For listOffsets, in place of a time. */
@@ -91,6 +94,12 @@ export class Connection {
     if (this.#session === session) this.#session = null;
     session.destroy();
   }
+}
+
+/** A producer as brokers know it; of two epochs the larger counts. */
+export interface Producer {
+  readonly producerId: string;
+  readonly producerEpoch: number;
 }
 
 /** One Cluster from connect to the first failure. */
@@ -157,6 +166,20 @@ export class Session {
   async coordinator(groupId: string): Promise<Broker> {
     await this.#inTurn(() => this.#cluster.brokerPool.refreshMetadata([]));
     return this.#cluster.findGroupCoordinator({ groupId });
+  }
+
+  /** Begins the next epoch of a producer: partitions that hear of it refuse all earlier ones. */
+  async beginProducer(name: string): Promise<Producer> {
+    await this.#inTurn(() => this.#cluster.brokerPool.refreshMetadata([]));
+    for (let attempts = 1; ; attempts++) {
+      try {
+        const coordinator = await this.#cluster.findGroupCoordinator({ groupId: name, coordinatorType: TRANSACTIONS });
+        return await coordinator.initProducerId({ transactionalId: name, transactionTimeout: REQUEST_TIMEOUT_MS });
+      } catch (error) {
+        if (!isStartingCoordinator(error) || attempts === COORDINATOR_ATTEMPTS_MAX) throw error;
+        await sleep(LOOKUP_PAUSE_MS);
+      }
+    }
   }
 
   /** By partition, the first offset at or after a time, or EARLIEST, or LATEST; −1 where there is none. */

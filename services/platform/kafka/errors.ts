@@ -11,6 +11,7 @@ const INVALID_CODES: Readonly<Record<string, string>> = {
   TOPIC_AUTHORIZATION_FAILED: 'not-authorized',
   GROUP_AUTHORIZATION_FAILED: 'not-authorized',
   CLUSTER_AUTHORIZATION_FAILED: 'not-authorized',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'not-authorized',
   SASL_AUTHENTICATION_FAILED: 'not-authorized',
   UNSUPPORTED_SASL_MECHANISM: 'not-authorized',
   INVALID_SESSION_TIMEOUT: 'invalid-session-timeout',
@@ -33,6 +34,16 @@ const STALE_LEADER: readonly string[] = [
   'OFFSET_NOT_AVAILABLE',
 ];
 
+/** The coordinator is new or still reads its state, as it does for seconds at the first use in a cluster's life. */
+const STARTING_COORDINATOR: readonly string[] = [
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_LOAD_IN_PROGRESS',
+  'CONCURRENT_TRANSACTIONS',
+];
+
+const OVERTAKEN = 'INVALID_PRODUCER_EPOCH';
+
 /** @param what names the act and its target, e.g. `append to decisions/3`. */
 export function asCroupierError(error: unknown, what: string): CroupierError {
   if (error instanceof CroupierError) return error;
@@ -42,7 +53,11 @@ export function asCroupierError(error: unknown, what: string): CroupierError {
     ? 'not-authorized'
     : INVALID_CODES[typeOf(error) ?? ''];
   if (invalid !== undefined) return new Invalid(invalid, message, { cause: error });
-  return new Unavailable('log-unavailable', message, { cause: error });
+  return new Unavailable(typeOf(error) === OVERTAKEN ? 'overtaken' : 'log-unavailable', message, { cause: error });
+}
+
+export function isStartingCoordinator(error: unknown): boolean {
+  return STARTING_COORDINATOR.includes(typeOf(error) ?? '');
 }
 
 export function isStaleLeader(error: unknown): boolean {

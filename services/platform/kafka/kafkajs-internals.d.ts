@@ -11,7 +11,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     connect(): Promise<void>;
     disconnect(): Promise<void>;
     findBroker(options: { nodeId: number }): Promise<Broker>;
-    findGroupCoordinator(options: { groupId: string }): Promise<Broker>;
+    findGroupCoordinator(options: { groupId: string; coordinatorType?: 0 | 1 }): Promise<Broker>;
     readonly brokerPool: {
       readonly metadata: {
         readonly topicMetadata: readonly {
@@ -99,11 +99,17 @@ declare module 'kafkajs-internals' {
     produce(request: {
       acks: number;
       timeout: number;
+      producerId?: string;
+      producerEpoch?: number;
       topicData: readonly {
         topic: string;
         partitions: readonly { partition: number; firstSequence: number; messages: readonly Message[] }[];
       }[];
     }): Promise<{ topics: readonly { partitions: readonly { baseOffset: string }[] }[] }>;
+    initProducerId(request: {
+      transactionalId: string;
+      transactionTimeout: number;
+    }): Promise<{ producerId: string; producerEpoch: number }>;
     listOffsets(request: {
       isolationLevel: number;
       topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: number }[] }[];

@@ -35,6 +35,13 @@ export class KafkaLog implements Log {
     return writer;
   }
 
+  async soleWriter(name: string): Promise<LogWriter> {
+    this.#assertOpen();
+    const writer = await KafkaWriter.sole(this.#options, name, () => this.#parts.delete(writer));
+    this.#parts.set(writer, () => writer.close());
+    return writer;
+  }
+
   membership(): GroupMembership {
     this.#assertOpen();
     const membership = new KafkaMembership(this.#options, () => this.#parts.delete(membership));

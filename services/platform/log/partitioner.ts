@@ -12,12 +12,24 @@ const ROTATION = 24;
 /** @returns a partition in [0, count). */
 export function partitionOf(key: string, count: number): number {
   assert(Number.isSafeInteger(count) && count > 0, `partition count must be a positive integer, got ${count}`);
-  return (murmur2(Buffer.from(key)) & 0x7fffffff) % count;
+  return (murmur2(scratch, encode(key)) & 0x7fffffff) % count;
+}
+
+let scratch = Buffer.alloc(1_024);
+
+/** @returns how many bytes of the scratch the key takes. */
+function encode(key: string): number {
+  if (key.length * 3 > scratch.length) scratch = Buffer.alloc(key.length * 3);
+  for (let i = 0; i < key.length; i++) {
+    const unit = key.charCodeAt(i);
+    if (unit >= 0x80) return scratch.write(key);
+    scratch[i] = unit;
+  }
+  return key.length;
 }
 
 /** @returns the hash as a signed 32-bit integer. */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+export function murmur2(bytes: Uint8Array, length = bytes.length): number {
   let hash = SEED ^ length;
   const whole = length - (length % 4);
   for (let i = 0; i < whole; i += 4) {

@@ -107,12 +107,26 @@ export interface TopicSpec {
   readonly recordBytesMax: number;
 }
 
+/** How a topic is kept, as the log has it; times and sizes are `null` where they have no limit. */
+export interface TopicSettings {
+  readonly partitions: number;
+  readonly isAppendTime: boolean;
+  /** As the log calls it, such as `compact` or `compact,delete`. */
+  readonly cleanup: string;
+  readonly retentionMs: number | null;
+  readonly retentionBytes: number | null;
+  readonly compactionLagMs: number;
+  readonly recordBytesMax: number;
+}
+
 export interface LogAdmin {
   /** Creates what is missing. @throws Invalid `topic-mismatch` when one is there with another partition count. */
   createTopics(specs: readonly TopicSpec[]): Promise<void>;
   deleteTopics(topics: readonly string[]): Promise<void>;
   /** @returns the partition count, or `null` when there is no such topic. */
   partitionCount(topic: string): Promise<number | null>;
+  /** @returns how a topic is kept, or `null` when there is no such topic. */
+  describe(topic: string): Promise<TopicSettings | null>;
   /** By partition, the first offset still there and the end: one past the last record that can be read. */
   offsets(topic: string): Promise<readonly { readonly start: number; readonly end: number }[]>;
   /** By partition, the first offset appended at or after the time; the end when there is none. */
@@ -123,6 +137,13 @@ export interface LogAdmin {
 export interface Log {
   reader(): LogReader;
   writer(): LogWriter;
+  /**
+   * The newest writer of a name. Its first append to a partition ends all earlier ones of that name there: nothing that
+   * they send, or sent before without an answer, arrives any more. They are told Unavailable `overtaken`. After any
+   * Unavailable a sole writer takes no more: ask for a new one, if the work is still yours. See sole-writer.ts.
+   * @throws Unavailable.
+   */
+  soleWriter(name: string): Promise<LogWriter>;
   membership(): GroupMembership;
   readonly admin: LogAdmin;
   close(): Promise<void>;

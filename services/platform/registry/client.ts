@@ -67,6 +67,16 @@ export class RegistryClient {
     });
   }
 
+  /** @returns the level of compatibility that holds for the subject. @throws Unavailable. */
+  async compatibility(subject: string): Promise<string> {
+    const path = `/config/${encodeURIComponent(subject)}?defaultToGlobal=true`;
+    const answer = z.object({ compatibilityLevel: z.string() });
+    return this.call(
+      `read the compatibility of ${subject}`,
+      async () => answer.parse(await this.request('GET', path)).compatibilityLevel,
+    );
+  }
+
   /** @returns the numbers of the subject's versions, deleted ones included where the registry can tell. */
   async versions(subject: string): Promise<readonly number[]> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions?deleted=true`;

@@ -1,69 +1,112 @@
 /**
- * The store in memory, for tests, replays and the simulator: the same contract, gone with the process.
+ * The store in memory, for tests, replays and the simulator: the same contract, gone with the process. Closed, it holds what
+ * was committed, and may be used again.
  */
-import { compareKeys, type Store, type StoreCommit } from './port.ts';
+import type { Store } from './port.ts';
+
+interface Kept {
+  readonly value: Buffer;
+  readonly due: number;
+}
 
 export class MemoryStore implements Store {
-  private readonly entries = new Map<string, Buffer>();
-  /** The keys in order, as of the last range; those that went since are still in it. */
-  private ordered: string[] = [];
-  /** Keys that came since. */
-  private added: string[] = [];
+  private readonly units = new Map<string, Kept>();
+  private readonly byDue = new Map<number, Set<string>>();
+  private readonly named = new Map<string, Buffer>();
+  /** What was there at the last commit, of all that changed since. */
+  private readonly before = {
+    units: new Map<string, Kept | undefined>(),
+    named: new Map<string, Buffer | undefined>(),
+  };
 
-  async getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
-    return keys.map((key) => this.entries.get(key));
+  get(unit: string): Buffer | undefined {
+    return this.units.get(unit)?.value;
   }
 
-  async range(from: string, to: string, limit: number): Promise<[string, Buffer][]> {
-    this.order();
-    const found: [string, Buffer][] = [];
-    for (let i = firstFrom(this.ordered, from); i < this.ordered.length && found.length < limit; i++) {
-      const key = this.ordered[i]!;
-      if (compareKeys(key, to) >= 0) break;
-      const value = this.entries.get(key);
-      if (value !== undefined) found.push([key, value]);
-    }
-    return found;
+  put(unit: string, value: Uint8Array, due: number): void {
+    this.set(unit, { value: Buffer.from(value), due });
   }
 
-  async commit({ puts, deletes }: StoreCommit): Promise<void> {
-    for (const [key, value] of puts) {
-      if (!this.entries.has(key)) this.added.push(key);
-      this.entries.set(key, value);
+  delete(unit: string): void {
+    this.set(unit, undefined);
+  }
+
+  takeDue(upTo: number, limit: number): string[] {
+    const taken: string[] = [];
+    for (const [due, units] of this.byDue) {
+      if (due > upTo) continue;
+      for (const unit of units) {
+        if (taken.length === limit) return taken;
+        taken.push(unit);
+        this.forgetDue(unit, due);
+      }
     }
-    for (const key of deletes) this.entries.delete(key);
+    return taken;
+  }
+
+  getNamed(name: string): Buffer | undefined {
+    return this.named.get(name);
+  }
+
+  putNamed(name: string, value: Uint8Array): void {
+    this.remember(this.before.named, name, this.named.get(name));
+    this.named.set(name, Buffer.from(value));
+  }
+
+  deleteNamed(name: string): void {
+    this.remember(this.before.named, name, this.named.get(name));
+    this.named.delete(name);
+  }
+
+  names(): string[] {
+    return [...this.named.keys()];
+  }
+
+  async commit(): Promise<void> {
+    this.before.units.clear();
+    this.before.named.clear();
   }
 
   async clear(): Promise<void> {
-    this.entries.clear();
-    this.ordered = [];
-    this.added = [];
+    this.units.clear();
+    this.byDue.clear();
+    this.named.clear();
+    await this.commit();
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    for (const [unit, kept] of this.before.units) this.set(unit, kept);
+    for (const [name, value] of this.before.named) {
+      if (value === undefined) this.named.delete(name);
+      else this.named.set(name, value);
+    }
+    await this.commit();
+  }
 
   async destroy(): Promise<void> {
     await this.clear();
   }
 
-  /** Sorting what is mostly sorted takes one pass. A key that went and came again is there twice. */
-  private order(): void {
-    if (this.added.length === 0) return;
-    this.ordered = [...this.ordered, ...this.added]
-      .filter((key) => this.entries.has(key))
-      .sort(compareKeys)
-      .filter((key, index, keys) => key !== keys[index - 1]);
-    this.added = [];
+  private set(unit: string, kept: Kept | undefined): void {
+    const known = this.units.get(unit);
+    this.remember(this.before.units, unit, known);
+    if (known !== undefined) this.forgetDue(unit, known.due);
+    if (kept === undefined) this.units.delete(unit);
+    else {
+      this.units.set(unit, kept);
+      const units = this.byDue.get(kept.due);
+      if (units === undefined) this.byDue.set(kept.due, new Set([unit]));
+      else units.add(unit);
+    }
   }
-}
 
-/** @returns the index of the first key at or after `from`. */
-function firstFrom(ordered: readonly string[], from: string): number {
-  let [low, high] = [0, ordered.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareKeys(ordered[middle]!, from) < 0) low = middle + 1;
-    else high = middle;
+  private remember<T>(before: Map<string, T | undefined>, key: string, value: T | undefined): void {
+    if (!before.has(key)) before.set(key, value);
   }
-  return low;
+
+  private forgetDue(unit: string, due: number): void {
+    const units = this.byDue.get(due);
+    units?.delete(unit);
+    if (units?.size === 0) this.byDue.delete(due);
+  }
 }

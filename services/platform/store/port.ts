@@ -1,44 +1,33 @@
 /**
- * The store port: an ordered, durable map of small values with one atomic commit. One store belongs to one
- * input partition; what it holds is always a cache that the log can rebuild.
- */
-
-export interface StoreCommit {
-  readonly puts: readonly (readonly [key: string, value: Buffer])[];
-  readonly deletes: readonly string[];
-}
-
-/**
- * Reading throws Corrupt `store-unreadable` when what is stored cannot be read: destroy the store then and rebuild it.
+ * The store port: what one input partition keeps on disk. Units, each with bytes and the time at which it is due; and few
+ * entries with names. What is put can be got at once, but stays only when it is committed: closing forgets the rest. Always
+ * a cache that the log can rebuild: after any error, throw the store's user away and open it again.
+ *
+ * Whatever reads throws Corrupt `store-unreadable` when what is stored cannot be read: destroy the store then and rebuild
+ * it; or Unavailable when the disk refuses.
  */
 export interface Store {
-  /** @returns values in the order of the keys, `undefined` where there is none. */
-  getMany(keys: readonly string[]): Promise<(Buffer | undefined)[]>;
-  /** @returns entries with from ≤ key < to in the order of `compareKeys`, at most `limit`. */
-  range(from: string, to: string, limit: number): Promise<[key: string, value: Buffer][]>;
-  /** All of it or nothing. @throws Unavailable when the disk refuses (full, gone). */
-  commit(commit: StoreCommit): Promise<void>;
+  /** @returns a view that the next call may change, `undefined` when there is none. */
+  get(unit: string): Buffer | undefined;
+  /** @param due any number; +∞ for never. */
+  put(unit: string, value: Uint8Array, due: number): void;
+  delete(unit: string): void;
+  /**
+   * Takes units that are due at that time or before, in any order; each once, at most `limit`. Whoever takes them puts or
+   * deletes them.
+   */
+  takeDue(upTo: number, limit: number): string[];
+  /** @returns a view that the next call may change, `undefined` when there is none. */
+  getNamed(name: string): Buffer | undefined;
+  /** Names, from one to some thousands, are kept in memory. */
+  putNamed(name: string, value: Uint8Array): void;
+  deleteNamed(name: string): void;
+  names(): string[];
+  /** All that was put and deleted since the last commit, or nothing of it. @throws Unavailable when the disk refuses. */
+  commit(): Promise<void>;
   /** Empties the store. */
   clear(): Promise<void>;
   close(): Promise<void>;
   /** Closes the store and removes what it holds, in whatever state that is. */
   destroy(): Promise<void>;
-}
-
-const SURROGATES_FROM = 0xd800;
-const SURROGATES_TO = 0xe000;
-
-/** The order of keys: bytewise as UTF-8, which is by code point, where JavaScript compares UTF-16 units. */
-export function compareKeys(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-/** Units of a pair stand for code points above all those of one unit. */
-function rank(unit: number): number {
-  return unit >= SURROGATES_FROM && unit < SURROGATES_TO ? unit + 0x1_0000 : unit;
 }

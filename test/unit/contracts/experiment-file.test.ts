@@ -104,7 +104,7 @@ describe('an experiment file', () => {
         reward: { metric: 'ltv', fold: 'last', min: 0, max: 250, costAttribute: 'cost', missing: { mode: 'labelled' } },
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
-        forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000 },
+        forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000, sinceVersion: 1 },
         prior: [],
         pendingExposure: false,
         appliedAtMs: [],

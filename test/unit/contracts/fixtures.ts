@@ -80,7 +80,7 @@ export const experiment: Experiment = {
   },
   attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
   cohortMs: 86_400_000,
-  forgetting: { kind: 'half-life', spanMs: 604_800_000 },
+  forgetting: { kind: 'half-life', spanMs: 604_800_000, sinceVersion: 2 },
   prior: [],
   pendingExposure: true,
   appliedAtMs: [NOON_MS],

@@ -55,6 +55,15 @@ test('a deletion is a version too, and a second one is none', () => {
   expect(deletedDefinition(deleted)).toBeNull();
 });
 
+test('forgetting says since which version, and keeps that when only its span changes', () => {
+  const forgets = (spanMs: number) => ({ kind: 'half-life', spanMs, sinceVersion: 1 }) as const;
+  const begun = nextDefinition(standing, wanted({ arms: arms('A', 'B'), forgetting: forgets(7) }))!;
+  expect(begun).toMatchObject({ version: 2, forgetting: { spanMs: 7, sinceVersion: 2 } });
+  const slower = nextDefinition(begun, wanted({ arms: arms('A', 'B'), forgetting: forgets(9) }))!;
+  expect(slower).toMatchObject({ version: 3, forgetting: { spanMs: 9, sinceVersion: 2 } });
+  expect(nextDefinition(slower, wanted({ arms: arms('A', 'B'), forgetting: forgets(9) }))).toBeNull();
+});
+
 const PAGE = {
   arms: arms('A', 'B'),
   layout: { aspects: [{ name: 'button', variants: ['A', 'B'] }], crosses: [] },

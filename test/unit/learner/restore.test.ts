@@ -5,7 +5,6 @@ import {
   HEADER_KEY,
   type StoreHeader,
   SUMS_FROM,
-  SUMS_TO,
 } from '../../../services/contracts/store-format.ts';
 import type { PerStream } from '../../../services/core/events.ts';
 import { rewardMemoryMs } from '../../../services/core/join/group.ts';
@@ -202,9 +201,9 @@ describe('a local store', () => {
   }
 
   async function changeHeader(store: Store, change: Partial<StoreHeader>): Promise<void> {
-    const [bytes] = await store.getMany([HEADER_KEY]);
-    const header = { ...decodeHeader(bytes!)!, ...change };
-    await store.commit({ puts: [[HEADER_KEY, Buffer.from(JSON.stringify(header))]], deletes: [] });
+    const header = { ...decodeHeader(store.getNamed(HEADER_KEY)!)!, ...change };
+    store.putNamed(HEADER_KEY, Buffer.from(JSON.stringify(header)));
+    await store.commit();
   }
 
   it.each<[string, Partial<StoreHeader>]>([
@@ -222,20 +221,29 @@ describe('a local store', () => {
 
   it('whose header is garbage is not used', async () => {
     const { world, stores } = await begun();
-    await stores.get(0)!.commit({ puts: [[HEADER_KEY, Buffer.from('garbage')]], deletes: [] });
+    stores.get(0)!.putNamed(HEADER_KEY, Buffer.from('garbage'));
+    await stores.get(0)!.commit();
     expect((await run(world, { stores })).from).toEqual(['tallies']);
     await expectTheTruth(world);
   });
 
-  it.each([
-    ['tallies', SUMS_FROM, SUMS_TO],
-    ['groups', 'g/', 'g0'],
-  ])('whose %s are garbage is thrown away and rebuilt, and says so', async (_what, from, to) => {
+  it.each<[string, (store: Store) => void]>([
+    [
+      'tallies',
+      (store) => {
+        for (const name of store.names()) if (name.startsWith(SUMS_FROM)) store.putNamed(name, GARBAGE);
+      },
+    ],
+    [
+      'groups',
+      (store) => {
+        for (const unit of store.takeDue(Number.MAX_VALUE, 1_000)) store.put(unit, GARBAGE, 1);
+      },
+    ],
+  ])('whose %s are garbage is thrown away and rebuilt, and says so', async (_what, spoil) => {
     const { world, stores } = await begun();
-    const entries = await stores.get(0)!.range(from, to, 1_000);
-    expect(entries.length).toBeGreaterThan(0);
-    const puts = entries.map(([key]) => [key, Buffer.alloc(40, 0xff)] as const);
-    await stores.get(0)!.commit({ puts, deletes: [] });
+    spoil(stores.get(0)!);
+    await stores.get(0)!.commit();
     const after = await run(world, { stores });
     expect(after.lost).toEqual(['store-unreadable']);
     expect(after.from.at(-1)).toBe('tallies');
@@ -250,6 +258,8 @@ describe('a local store', () => {
     await expectTheTruth(world);
   });
 });
+
+const GARBAGE = Buffer.alloc(40, 0xff);
 
 describe('a log that lost what the learner has learned from, or not yet', () => {
   async function failure(world: World, log = world.log): Promise<unknown> {

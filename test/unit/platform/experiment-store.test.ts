@@ -61,6 +61,7 @@ function withRival(rival: () => Promise<unknown>): Log {
     membership: () => log.membership(),
     close: async () => {},
     writer,
+    soleWriter: (name) => log.soleWriter(name),
   };
 }
 

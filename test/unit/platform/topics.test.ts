@@ -14,7 +14,7 @@ function memoryLog(): EmbeddedLog {
 test('the file of topics gives each topic its name, cleanup and limits', () => {
   const specs = new Map(loadTopicSpecs(topics).map((spec) => [spec.topic, spec]));
   expect([...specs.keys()]).toEqual(Object.values(topics));
-  expect(specs.get('t.tallies')).toMatchObject({
+  expect(specs.get('t.snapshots')).toMatchObject({
     cleanup: 'compact',
     retentionMs: null,
     compactionLagMs: 3_600_000,
@@ -54,7 +54,7 @@ test('another number of partitions is refused and nothing is created', async () 
 const COMPLETE = `experiments: { partitions: 1, cleanup: compact, recordBytes: 4194304 }
 decisions: { partitions: 4, cleanup: delete, retention: 64d, recordBytes: 1048576 }
 rewards: { partitions: 4, cleanup: delete, retention: 64d, recordBytes: 1048576 }
-tallies: { partitions: 4, cleanup: compact, compactionLag: 1h, recordBytes: 1048576 }
+tallies: { partitions: 4, cleanup: compact, recordBytes: 1048576 }
 snapshots: { partitions: 4, cleanup: compact, compactionLag: 1h, recordBytes: 1048576 }
 dead-letters: { partitions: 1, cleanup: delete, recordBytes: 1048576 }
 `;

@@ -62,7 +62,7 @@ test('policies learn the same, to the bit, from counts by pattern as from the su
 });
 
 test('and nearly the same where older cohorts count less', () => {
-  const forgetting = { kind: 'half-life', spanMs: 200 } as const;
+  const forgetting = { kind: 'half-life', spanMs: 200, sinceVersion: 1 } as const;
   const [named, counted] = [built({ layout: null, forgetting }), built({ layout: LAYOUT, forgetting })];
   for (const [at, { state }] of named.policies.entries()) {
     for (const [name, values] of state) {

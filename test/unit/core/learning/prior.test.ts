@@ -110,7 +110,7 @@ describe('a warm start', () => {
   });
 
   it('adds up with what is learned, and forgetting does not touch it', () => {
-    const cold = defined({ forgetting: { kind: 'window', spanMs: 1 } });
+    const cold = defined({ forgetting: { kind: 'window', spanMs: 1, sinceVersion: 1 } });
     const warm = warmStarted(cold, priorFromCounts(cold, [countsOf('B')], 1))!;
     const n = blocks(warm, learnedBy(cold)).get('ucb1 n')!;
     const without = blocks(cold, learnedBy(cold)).get('ucb1 n')!;

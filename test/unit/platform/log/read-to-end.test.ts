@@ -23,6 +23,7 @@ test('a record appended between the look at the ends and the reading is left out
       return log.reader();
     },
     writer: () => log.writer(),
+    soleWriter: (name) => log.soleWriter(name),
     membership: () => log.membership(),
     close: () => log.close(),
   };

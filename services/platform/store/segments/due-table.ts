@@ -1,0 +1,125 @@
+/**
+ * When the units of a segment are due: rows of (due, tag, offset). While the segment grows, in memory and unordered; once
+ * it is sealed, at its end on disk, by due time, in pages with a checksum each, read one at a time from the front.
+ */
+import { unreadable } from './errors.ts';
+import { Bytes, checksum } from './record.ts';
+
+export interface DueRow {
+  readonly due: number;
+  readonly tag: number;
+  readonly offset: number;
+}
+
+const ROW_BYTES = 16;
+const PAGE_ROWS = 512;
+/** Rows, then a checksum and how many rows there are. */
+const PAGE_BYTES = PAGE_ROWS * ROW_BYTES + 8;
+
+/** Of the segment that is written to. */
+export class GrowingDues {
+  /** No row is due before it. */
+  earliest = Number.POSITIVE_INFINITY;
+  private dues = new Float64Array(PAGE_ROWS);
+  private tags = new Uint32Array(PAGE_ROWS);
+  private offsets = new Uint32Array(PAGE_ROWS);
+  private length = 0;
+
+  add(due: number, tag: number, offset: number): void {
+    if (this.length === this.dues.length) this.grow();
+    this.dues[this.length] = due;
+    this.tags[this.length] = tag;
+    this.offsets[this.length] = offset;
+    this.length += 1;
+    if (due < this.earliest) this.earliest = due;
+  }
+
+  /** Takes what is due: `taken` says of each row whether there is room for it; then it is not given again. */
+  take(upTo: number, taken: (row: DueRow) => boolean): void {
+    if (this.earliest > upTo) return;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.length; i++) {
+      const due = this.dues[i]!;
+      if (due <= upTo && taken(this.row(i))) this.dues[i] = Number.POSITIVE_INFINITY;
+      else if (due < earliest) earliest = due;
+    }
+    this.earliest = earliest;
+  }
+
+  /** @returns the rows still of use as the pages of a sealed segment. */
+  toPages(isOfUse: (row: DueRow) => boolean): Bytes {
+    const order = Array.from({ length: this.length }, (_, i) => i).filter(
+      (i) => this.dues[i]! < Number.POSITIVE_INFINITY && isOfUse(this.row(i)),
+    );
+    order.sort((a, b) => this.dues[a]! - this.dues[b]!);
+    const pages = new Bytes(Math.ceil(order.length / PAGE_ROWS) * PAGE_BYTES);
+    for (let page = 0; page * PAGE_ROWS < order.length; page++) {
+      const rows = order.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
+      const start = page * PAGE_BYTES;
+      for (const [at, i] of rows.entries()) {
+        pages.doubles[start / 8 + at * 2] = this.dues[i]!;
+        pages.words[start / 4 + at * 4 + 2] = this.tags[i]!;
+        pages.words[start / 4 + at * 4 + 3] = this.offsets[i]!;
+      }
+      const end = start / 4 + PAGE_ROWS * 4;
+      pages.words[end + 1] = rows.length;
+      pages.words[end] = pageChecksum(pages, start);
+    }
+    return pages;
+  }
+
+  private row(i: number): DueRow {
+    return { due: this.dues[i]!, tag: this.tags[i]!, offset: this.offsets[i]! };
+  }
+
+  private grow(): void {
+    const { dues, tags, offsets, length } = this;
+    this.dues = new Float64Array(length * 2);
+    this.tags = new Uint32Array(length * 2);
+    this.offsets = new Uint32Array(length * 2);
+    this.dues.set(dues);
+    this.tags.set(tags);
+    this.offsets.set(offsets);
+  }
+}
+
+/** Of a sealed segment: remembers how far it has been taken. */
+export class SealedDues {
+  private readonly read: (at: number, into: Bytes) => void;
+  private readonly pageCount: number;
+  private page = 0;
+  private rowAt = 0;
+  /** No row that was not taken is due before it; −∞ before the first look. */
+  private earliest = Number.NEGATIVE_INFINITY;
+
+  /** @param length bytes of all pages. @param read fills the bytes from so far into the pages. */
+  constructor(length: number, read: (at: number, into: Bytes) => void) {
+    this.pageCount = length / PAGE_BYTES;
+    this.read = read;
+  }
+
+  take(upTo: number, taken: (row: DueRow) => boolean): void {
+    while (this.page < this.pageCount && this.earliest <= upTo) {
+      const bytes = new Bytes(PAGE_BYTES);
+      this.read(this.page * PAGE_BYTES, bytes);
+      if (bytes.words[PAGE_ROWS * 4] !== pageChecksum(bytes, 0)) {
+        throw unreadable('a table of due units is not what was written');
+      }
+      const rows = bytes.words[PAGE_ROWS * 4 + 1]!;
+      for (; this.rowAt < rows; this.rowAt++) {
+        const due = bytes.doubles[this.rowAt * 2]!;
+        this.earliest = due;
+        if (due > upTo) return;
+        const [tag, offset] = [bytes.words[this.rowAt * 4 + 2]!, bytes.words[this.rowAt * 4 + 3]!];
+        if (!taken({ due, tag, offset })) return;
+      }
+      this.page += 1;
+      this.rowAt = 0;
+    }
+  }
+}
+
+function pageChecksum({ words }: Bytes, start: number): number {
+  const end = start / 4 + PAGE_ROWS * 4;
+  return (checksum(words, start / 4, end) ^ words[end + 1]!) >>> 0;
+}

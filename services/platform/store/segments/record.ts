@@ -1,0 +1,151 @@
+/**
+ * The records of a segment: how each stands in the bytes, and whether it is what was written. Aligned to 8 bytes, so that
+ * checking one goes by words. In the machine's byte order: a store is read where it was written.
+ *
+ *     0 checksum of the rest   4 length   8 place of the unit's record before this one, or 0
+ *     12 key length | kind << 24   16 due, or the commit's number   24 key, value, zeros up to the next 8
+ */
+
+export const RECORD_HEADER_BYTES = 24;
+
+export const UNIT = 1;
+/** The unit is no more. */
+export const GONE = 2;
+/** One of the few entries with a name. */
+export const NAMED = 3;
+/** All records up to here, since the last of its kind, are one commit. */
+export const COMMIT = 4;
+/** The name is no more. */
+export const UNNAMED = 5;
+export type RecordKind = typeof UNIT | typeof GONE | typeof NAMED | typeof COMMIT | typeof UNNAMED;
+
+/** A piece of memory, seen as each of what records are made of. */
+export class Bytes {
+  readonly buffer: Buffer;
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+
+  /** @param length a multiple of 8. */
+  constructor(length: number) {
+    const memory = new ArrayBuffer(length);
+    this.buffer = Buffer.from(memory);
+    this.words = new Uint32Array(memory);
+    this.doubles = new Float64Array(memory);
+  }
+}
+
+export function alignedTo8(length: number): number {
+  return (length + 7) & ~7;
+}
+
+export function lengthAt({ words }: Bytes, at: number): number {
+  return words[(at >>> 2) + 1]!;
+}
+
+export function priorAt({ words }: Bytes, at: number): number {
+  return words[(at >>> 2) + 2]!;
+}
+
+export function kindAt({ words }: Bytes, at: number): RecordKind {
+  return (words[(at >>> 2) + 3]! >>> 24) as RecordKind;
+}
+
+/** When a unit is due, or the number of a commit. */
+export function dueAt({ doubles }: Bytes, at: number): number {
+  return doubles[(at >>> 3) + 2]!;
+}
+
+export function keyAt(bytes: Bytes, at: number): string {
+  const start = at + RECORD_HEADER_BYTES;
+  return bytes.buffer.toString('utf8', start, start + keyLengthAt(bytes, at));
+}
+
+/** @returns a view, which changes as the memory does. */
+export function valueAt(bytes: Bytes, at: number): Buffer {
+  return bytes.buffer.subarray(at + RECORD_HEADER_BYTES + keyLengthAt(bytes, at), at + lengthAt(bytes, at));
+}
+
+export function hasKey(bytes: Bytes, at: number, key: string): boolean {
+  const { buffer } = bytes;
+  const start = at + RECORD_HEADER_BYTES;
+  const length = keyLengthAt(bytes, at);
+  // Text beyond ASCII takes more bytes than it has units.
+  if (length !== key.length) return length > key.length && keyAt(bytes, at) === key;
+  for (let i = 0; i < length; i++) {
+    const unit = key.charCodeAt(i);
+    if (unit >= 0x80 || buffer[start + i] !== unit) return false;
+  }
+  return true;
+}
+
+/** Whether the bytes at hand have a whole record here, and it is as it was written. */
+export function isIntact(bytes: Bytes, at: number, end: number): boolean {
+  if (at + RECORD_HEADER_BYTES > end) return false;
+  const length = lengthAt(bytes, at);
+  if (length < RECORD_HEADER_BYTES + keyLengthAt(bytes, at) || at + alignedTo8(length) > end) return false;
+  return bytes.words[at >>> 2] === checksum(bytes.words, (at >>> 2) + 1, (at + alignedTo8(length)) >>> 2);
+}
+
+export interface RecordFields {
+  readonly kind: RecordKind;
+  readonly prior: number;
+  readonly due: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** @returns the most bytes that a record of these may take, aligned. */
+export function recordBytesMax(key: string, value: Uint8Array): number {
+  return alignedTo8(RECORD_HEADER_BYTES + key.length * 3 + value.length);
+}
+
+/** Writes a record. @returns its length, not aligned. */
+export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, key, value }: RecordFields): number {
+  const { buffer, words, doubles } = bytes;
+  const start = at + RECORD_HEADER_BYTES;
+  const keyLength = writeText(buffer, start, key);
+  const length = RECORD_HEADER_BYTES + keyLength + value.length;
+  const end = at + alignedTo8(length);
+  doubles[(end >>> 3) - 1] = 0;
+  // The key may reach into the last word.
+  if (end - 8 < start + keyLength) writeText(buffer, start, key);
+  buffer.set(value, start + keyLength);
+  words[(at >>> 2) + 1] = length;
+  words[(at >>> 2) + 2] = prior;
+  words[(at >>> 2) + 3] = keyLength | (kind << 24);
+  doubles[(at >>> 3) + 2] = due;
+  words[at >>> 2] = checksum(words, (at >>> 2) + 1, end >>> 2);
+  return length;
+}
+
+/** Gives an intact record that was copied here another prior place. */
+export function setPrior({ words }: Bytes, at: number, prior: number): void {
+  words[(at >>> 2) + 2] = prior;
+  words[at >>> 2] = checksum(words, (at >>> 2) + 1, (at + alignedTo8(words[(at >>> 2) + 1]!)) >>> 2);
+}
+
+function keyLengthAt({ words }: Bytes, at: number): number {
+  return words[(at >>> 2) + 3]! & 0xff_ffff;
+}
+
+function writeText(buffer: Buffer, start: number, text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return buffer.write(text, start, 'utf8');
+    buffer[start + i] = unit;
+  }
+  return text.length;
+}
+
+/** Source: murmur3, 32 bits. */
+export function checksum(words: Uint32Array, from: number, to: number): number {
+  let hash = 0x9747b28c ^ (to - from);
+  for (let i = from; i < to; i++) {
+    const k = Math.imul(words[i]!, 0xcc9e2d51);
+    hash ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,62 @@
+/**
+ * What a store knows of its segments: which there are, where each unit's and each name's newest record stands, and how many
+ * records of each segment still count. The same steps run when something is put and when it is read back.
+ */
+import { unreadable } from './errors.ts';
+import { slotOfPlace } from './place.ts';
+import { PlaceIndex } from './place-index.ts';
+import type { Segment } from './segment.ts';
+
+export class State {
+  index = new PlaceIndex();
+  /** Places of the entries with names. */
+  readonly named = new Map<string, number>();
+  /** By slot; from 1. */
+  readonly segments = new Map<number, Segment>();
+  /** How many there have been. */
+  commits = 0;
+
+  /** A record of a unit is at `place`, in place of the one at `prior`, if any. */
+  moveUnit(tag: number, place: number, prior: number): void {
+    if (prior === 0) this.index.insert(tag, place);
+    else {
+      this.index.places[this.slotOf(tag, prior)] = place;
+      this.drop(prior);
+    }
+    this.segmentOf(place).live += 1;
+  }
+
+  removeUnit(tag: number, prior: number): void {
+    this.index.remove(this.slotOf(tag, prior));
+    this.drop(prior);
+  }
+
+  moveNamed(name: string, place: number): void {
+    const prior = this.named.get(name);
+    if (prior !== undefined) this.drop(prior);
+    this.named.set(name, place);
+    this.segmentOf(place).live += 1;
+  }
+
+  removeNamed(name: string): void {
+    const prior = this.named.get(name);
+    if (prior !== undefined) this.drop(prior);
+    this.named.delete(name);
+  }
+
+  segmentOf(place: number): Segment {
+    const segment = this.segments.get(slotOfPlace(place));
+    if (segment === undefined) throw unreadable(`there is no segment for place ${place}`);
+    return segment;
+  }
+
+  private drop(place: number): void {
+    this.segmentOf(place).live -= 1;
+  }
+
+  private slotOf(tag: number, place: number): number {
+    const slot = this.index.slotOf(tag, place);
+    if (slot < 0) throw unreadable(`no unit stands at place ${place}, where a later record says that one did`);
+    return slot;
+  }
+}

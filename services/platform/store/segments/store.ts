@@ -1,0 +1,387 @@
+/**
+ * The store on disk: a log of segments in which the newest record of a unit stands, and an index in memory of where.
+ * What is touched is written anew at the end, so the newest segments, which are kept in memory, hold what was touched last;
+ * all else costs one read. When most of what is on disk does not count any more, the segment with the least that does is
+ * written anew too and goes. Owns the folder.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert, Corrupt, Unavailable } from '../../../core/errors.ts';
+import type { Store } from '../port.ts';
+import { encodeCheckpoint, removeCheckpoint, type SegmentSummary, writeCheckpoint } from './checkpoint.ts';
+import type { DueRow } from './due-table.ts';
+import { unreadable } from './errors.ts';
+import { type FolderLock, lockFolder } from './lock.ts';
+import { offsetOfPlace, placeOf, SLOTS_MAX } from './place.ts';
+import { tagOf } from './place-index.ts';
+import * as record from './record.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, Segment } from './segment.ts';
+import { State } from './state.ts';
+
+export interface SegmentStoreOptions {
+  readonly folder: string;
+  /** Memory for the newest segments; one is always kept. */
+  readonly cacheBytes: number;
+  /** Size of a segment; the largest there is when left out. */
+  readonly segmentBytes?: number;
+  /** What was there could not be read: it has been removed, the store is empty. */
+  onUnreadable(error: Corrupt): void;
+}
+
+/** Read at once from a segment that is not in memory: what most records take. */
+const GUESS_BYTES = 512;
+/** Segments between two checkpoints: what opening the store has to read. */
+const CHECKPOINT_SEGMENTS = 8;
+/** Fewer segments are not worth writing anew. */
+const COLLECTED_SEGMENTS_MIN = 4;
+const NOTHING = new Uint8Array(0);
+
+/** @throws Unavailable when another process has the folder open, or the disk refuses. */
+export async function openSegmentStore(options: SegmentStoreOptions): Promise<Store> {
+  await mkdir(options.folder, { recursive: true });
+  const lock = await lockFolder(options.folder);
+  try {
+    return await SegmentStore.open(options, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+class SegmentStore implements Store {
+  private readonly options: SegmentStoreOptions;
+  private readonly lock: FolderLock;
+  private readonly segmentBytes: number;
+  private state: State;
+  private active: Segment;
+  /** Sealed segments that are still in memory, the oldest first. */
+  private kept: Segment[] = [];
+  /** Sealed since the last commit. */
+  private unwritten: Segment[] = [];
+  private readonly spare: record.Bytes[] = [];
+  private scratch = new record.Bytes(GUESS_BYTES);
+  private sealedSinceCheckpoint: Segment[];
+  private checkpoint: Promise<void> = Promise.resolve();
+  private failure: unknown = null;
+  /** Where the record looked at last stands. */
+  private bytes = this.scratch;
+  private at = 0;
+  /** The unit looked up last and its slot in the index, as long as that holds. */
+  private unit: string | null = null;
+  private slot = -1;
+
+  private constructor(options: SegmentStoreOptions, lock: FolderLock, { state, active, replayed }: Recovered) {
+    this.options = options;
+    this.lock = lock;
+    this.segmentBytes = segmentBytesOf(options);
+    this.state = state;
+    this.active = active ?? this.begin(1);
+    this.sealedSinceCheckpoint = [...replayed];
+  }
+
+  static async open(options: SegmentStoreOptions, lock: FolderLock): Promise<SegmentStore> {
+    try {
+      return new SegmentStore(options, lock, await recover(options.folder, segmentBytesOf(options)));
+    } catch (error) {
+      if (!(error instanceof Corrupt)) throw error;
+      options.onUnreadable(error);
+      const store = new SegmentStore(options, lock, { state: new State(), active: null, replayed: [] });
+      await store.clear();
+      return store;
+    }
+  }
+
+  get(unit: string): Buffer | undefined {
+    return this.find(unit) >= 0 ? record.valueAt(this.bytes, this.at) : undefined;
+  }
+
+  put(unit: string, value: Uint8Array, due: number): void {
+    const slot = this.unit === unit ? this.slot : this.find(unit);
+    const { index } = this.state;
+    const prior = slot < 0 ? 0 : index.places[slot]!;
+    const tag = tagOf(unit);
+    const place = this.append(record.UNIT, prior, due, unit, value);
+    this.state.moveUnit(tag, place, prior);
+    if (due < Number.POSITIVE_INFINITY) this.active.addDue(due, tag, offsetOfPlace(place));
+    this.unit = null;
+  }
+
+  delete(unit: string): void {
+    const slot = this.unit === unit ? this.slot : this.find(unit);
+    if (slot < 0) return;
+    const prior = this.state.index.places[slot]!;
+    this.append(record.GONE, prior, 0, unit, NOTHING);
+    this.state.removeUnit(tagOf(unit), prior);
+    this.unit = null;
+  }
+
+  takeDue(upTo: number, limit: number): string[] {
+    const units: string[] = [];
+    for (const segment of this.state.segments.values()) {
+      if (segment.isEmptied) continue;
+      segment.takeDue(upTo, (row) => {
+        if (units.length === limit) return false;
+        if (!this.isCurrent(segment, row)) return true;
+        this.load(placeOf(segment.slot, row.offset));
+        units.push(record.keyAt(this.bytes, this.at));
+        return true;
+      });
+      if (units.length === limit) break;
+    }
+    return units;
+  }
+
+  getNamed(name: string): Buffer | undefined {
+    const place = this.state.named.get(name);
+    if (place === undefined) return undefined;
+    this.load(place);
+    return record.valueAt(this.bytes, this.at);
+  }
+
+  putNamed(name: string, value: Uint8Array): void {
+    this.state.moveNamed(name, this.append(record.NAMED, 0, 0, name, value));
+  }
+
+  deleteNamed(name: string): void {
+    if (!this.state.named.has(name)) return;
+    this.append(record.UNNAMED, 0, 0, name, NOTHING);
+    this.state.removeNamed(name);
+  }
+
+  names(): string[] {
+    return [...this.state.named.keys()];
+  }
+
+  async commit(): Promise<void> {
+    if (this.failure !== null) throw refusedCommit(this.failure);
+    this.collect();
+    this.append(record.COMMIT, 0, this.state.commits, '', NOTHING);
+    this.state.commits += 1;
+    try {
+      for (const segment of this.unwritten) await segment.write();
+      await this.active.write();
+    } catch (error) {
+      throw refusedCommit(error);
+    }
+    this.unwritten = [];
+    this.forget();
+    if (this.sealedSinceCheckpoint.length >= CHECKPOINT_SEGMENTS) this.beginCheckpoint();
+  }
+
+  async clear(): Promise<void> {
+    await this.stop();
+    await rmFiles(this.options.folder);
+    this.state = new State();
+    [this.kept, this.unwritten, this.sealedSinceCheckpoint] = [[], [], []];
+    [this.unit, this.failure] = [null, null];
+    this.active = this.begin(1);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.lock.release();
+  }
+
+  async destroy(): Promise<void> {
+    await this.close();
+    await rm(this.options.folder, { recursive: true, force: true });
+  }
+
+  private async stop(): Promise<void> {
+    await this.checkpoint;
+    for (const segment of this.state.segments.values()) segment.close();
+  }
+
+  /** @returns the unit's slot in the index, −1 when there is none; its record is the one looked at. */
+  private find(unit: string): number {
+    const { index } = this.state;
+    let slot = index.first(tagOf(unit));
+    for (; slot >= 0; slot = index.next(slot)) {
+      this.load(index.places[slot]!);
+      if (record.hasKey(this.bytes, this.at, unit)) break;
+    }
+    this.unit = unit;
+    this.slot = slot;
+    return slot;
+  }
+
+  private isCurrent(segment: Segment, { tag, offset }: DueRow): boolean {
+    return this.state.index.slotOf(tag, placeOf(segment.slot, offset)) >= 0;
+  }
+
+  /** Has a look at a record, in memory or in its file. */
+  private load(place: number): void {
+    const segment = this.state.segmentOf(place);
+    const offset = offsetOfPlace(place);
+    if (segment.memory !== null) {
+      this.bytes = segment.memory;
+      this.at = offset;
+      return;
+    }
+    let read = segment.read(offset, this.scratch, GUESS_BYTES);
+    const length = read < record.RECORD_HEADER_BYTES ? 0 : record.alignedTo8(record.lengthAt(this.scratch, 0));
+    if (length > read && length <= SEGMENT_BYTES_MAX) {
+      if (length > this.scratch.buffer.length) this.scratch = new record.Bytes(length);
+      read = segment.read(offset, this.scratch, length);
+    }
+    if (!record.isIntact(this.scratch, 0, read)) {
+      throw unreadable(`a record at ${offset} of ${segment.path} is not what was written`);
+    }
+    this.bytes = this.scratch;
+    this.at = 0;
+  }
+
+  /** @returns the place of the new record. */
+  private append(kind: record.RecordKind, prior: number, due: number, key: string, value: Uint8Array): number {
+    const bytesMax = record.recordBytesMax(key, value);
+    assert(
+      bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES,
+      `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`,
+    );
+    if (this.active.end + bytesMax > this.segmentBytes) this.roll();
+    const { active } = this;
+    const at = active.end;
+    const length = record.writeRecord(active.memory!, at, { kind, prior, due, key, value });
+    active.end = at + record.alignedTo8(length);
+    if (kind !== record.COMMIT) active.records += 1;
+    return placeOf(active.slot, at);
+  }
+
+  /** Seals the segment that is written to and begins another. */
+  private roll(): void {
+    const sealed = this.active;
+    sealed.seal((row) => this.isCurrent(sealed, row));
+    this.kept.push(sealed);
+    this.unwritten.push(sealed);
+    this.sealedSinceCheckpoint.push(sealed);
+    this.active = this.begin(sealed.number + 1);
+  }
+
+  private begin(number: number): Segment {
+    const { segments } = this.state;
+    let slot = 1;
+    while (segments.has(slot)) slot += 1;
+    if (slot > SLOTS_MAX) throw new Unavailable('store-full', `store ${this.options.folder} has ${SLOTS_MAX} segments`);
+    const memory = this.spare.pop() ?? new record.Bytes(this.segmentBytes);
+    const segment = Segment.begin({ folder: this.options.folder, number, slot }, memory);
+    segments.set(slot, segment);
+    return segment;
+  }
+
+  /** Lets go of the memory of segments that are on disk, beyond what is to be kept. */
+  private forget(): void {
+    const keptMax = Math.max(0, Math.floor(this.options.cacheBytes / this.segmentBytes) - 1);
+    while (this.kept.length > keptMax) {
+      const segment = this.kept.shift()!;
+      if (this.spare.length === 0) this.spare.push(segment.memory!);
+      segment.memory = null;
+    }
+  }
+
+  /** Once less than half of all records count, writes the segments with the least that do anew: as many as came, and one. */
+  private collect(): void {
+    for (let more = this.unwritten.length + 1; more > 0; more--) {
+      const victim = this.victim();
+      if (victim === null) return;
+      this.empty(victim);
+    }
+  }
+
+  private victim(): Segment | null {
+    const sealed = [...this.state.segments.values()].filter(
+      (segment) => !segment.isGrowing() && !segment.isEmptied && !this.unwritten.includes(segment),
+    );
+    if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
+    const records = sealed.reduce((sum, segment) => sum + segment.records, 0);
+    const live = sealed.reduce((sum, segment) => sum + segment.live, 0);
+    if (live * 2 > records) return null;
+    const share = (segment: Segment): number => segment.live / segment.records;
+    return sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least));
+  }
+
+  private empty(victim: Segment): void {
+    const bytes = victim.memory ?? this.readWhole(victim);
+    for (let at = SEGMENT_HEADER_BYTES; at < victim.end && victim.live > 0; ) {
+      if (!record.isIntact(bytes, at, victim.end)) throw unreadable(`${victim.path} is damaged at ${at}`);
+      const next = at + record.alignedTo8(record.lengthAt(bytes, at));
+      this.moveIfCurrent(bytes, at, placeOf(victim.slot, at));
+      at = next;
+    }
+    victim.isEmptied = true;
+  }
+
+  private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
+    const kind = record.kindAt(bytes, at);
+    if (kind !== record.UNIT && kind !== record.NAMED) return;
+    const key = record.keyAt(bytes, at);
+    if (kind === record.NAMED) {
+      if (this.state.named.get(key) === place) this.putNamed(key, record.valueAt(bytes, at));
+      return;
+    }
+    const tag = tagOf(key);
+    if (this.state.index.slotOf(tag, place) < 0) return;
+    const due = record.dueAt(bytes, at);
+    const moved = this.append(record.UNIT, place, due, key, record.valueAt(bytes, at));
+    this.state.moveUnit(tag, moved, place);
+    if (due < Number.POSITIVE_INFINITY) this.active.addDue(due, tag, offsetOfPlace(moved));
+  }
+
+  private readWhole(segment: Segment): record.Bytes {
+    const bytes = new record.Bytes(record.alignedTo8(segment.end));
+    segment.read(0, bytes, segment.end);
+    return bytes;
+  }
+
+  /** Goes on while commits do; that it failed is said by the next one. */
+  private beginCheckpoint(): void {
+    const { folder } = this.options;
+    const flushed = this.sealedSinceCheckpoint;
+    this.sealedSinceCheckpoint = [];
+    const { state, active } = this;
+    const all = [...state.segments.values()];
+    const sealed = all.filter((segment) => segment !== active && !segment.isEmptied);
+    const emptied = all.filter((segment) => segment.isEmptied);
+    const bytes = encodeCheckpoint({
+      commits: state.commits,
+      sealed: sealed.map(summary),
+      active: { ...summary(active), end: active.end },
+      named: [...state.named],
+      index: state.index,
+    });
+    const before = this.checkpoint;
+    this.checkpoint = (async () => {
+      await before;
+      for (const segment of flushed) if (!segment.isEmptied) await segment.flush();
+      await active.flush();
+      await writeCheckpoint(folder, bytes);
+      for (const segment of emptied) await this.drop(segment);
+    })().catch((error: unknown) => {
+      this.failure = error;
+    });
+  }
+
+  private async drop(segment: Segment): Promise<void> {
+    await segment.remove();
+    this.state.segments.delete(segment.slot);
+    this.kept = this.kept.filter((kept) => kept !== segment);
+  }
+}
+
+function segmentBytesOf({ segmentBytes }: SegmentStoreOptions): number {
+  return Math.min(segmentBytes ?? SEGMENT_BYTES_MAX, SEGMENT_BYTES_MAX);
+}
+
+function summary({ number, slot, records, live }: Segment): SegmentSummary {
+  return { number, slot, records, live };
+}
+
+function refusedCommit(error: unknown): Unavailable {
+  return new Unavailable('store-commit', `the store refused a commit: ${String(error)}`, { cause: error });
+}
+
+async function rmFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.endsWith('.segment')) await rm(join(folder, name), { force: true });
+  await removeCheckpoint(folder);
+}

@@ -1,0 +1,142 @@
+/**
+ * The input topics of a bench on real Kafka: created once for each shape, filled, and kept for the next run of the same
+ * stack, since filling takes longer than reading. Owns nothing after `prepare`.
+ */
+import { createCodecs } from '../../../services/contracts/codec.ts';
+import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
+import type { Experiment, PolicySpec } from '../../../services/core/experiment.ts';
+import { betaTs } from '../../../services/core/policies/beta-ts.ts';
+import { linUcb } from '../../../services/core/policies/linucb.ts';
+import type { Policy } from '../../../services/core/policies/policy.ts';
+import { validateParameters } from '../../../services/core/policies/registry.ts';
+import { ExperimentStore } from '../../../services/platform/experiment-store.ts';
+import type { KafkaLog } from '../../../services/platform/kafka/log.ts';
+import { partitionOf } from '../../../services/platform/log/partitioner.ts';
+import type { AppendRecord } from '../../../services/platform/log/port.ts';
+import { startProgress } from '../../../services/platform/progress.ts';
+import { registerAll } from '../../../services/platform/registry/register.ts';
+import { openRegistrySource } from '../../../services/platform/registry/source.ts';
+import { createTopics, loadTopicSpecs } from '../../../services/platform/topics.ts';
+import { experiment } from '../../support/core.ts';
+import { armId, eventCount, events, experimentId, METRIC, type Shape } from './events.ts';
+
+export const PARTITIONS = 4;
+const DAY_MS = 86_400_000;
+const BATCH_RECORDS = 2_000;
+/** Decisions lie in the past, at the most so far back that they are well within the window. */
+const BEGIN_MS_AGO = 14 * DAY_MS;
+
+export interface Cluster {
+  readonly log: KafkaLog;
+  readonly registry: { url: string; auth: null; timeoutMs: number; triesMax: number };
+}
+
+/** Everything before topic names of this shape. */
+export function prefixOf({ pending, live, experiments, arms, dimension }: Shape): string {
+  return `bench-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
+}
+
+/** Makes sure that the topics hold the events of the shape. */
+export async function prepareInputs(cluster: Cluster, shape: Shape): Promise<TopicNames> {
+  const topics = topicNames(prefixOf(shape));
+  await prepareOutputs(cluster, topics);
+  const codecs = createCodecs(await openRegistrySource(cluster.registry, topics), topics);
+  const held = [
+    ...(await cluster.log.admin.offsets(topics.decisions)),
+    ...(await cluster.log.admin.offsets(topics.rewards)),
+  ];
+  const there = held.reduce((sum, { end }) => sum + end, 0);
+  if (there === eventCount(shape)) return topics;
+  if (there > 0)
+    throw new Error(`${topics.decisions} is half filled: stop the stack (npm run stack -- down) and begin anew`);
+  const definitions = new ExperimentStore({
+    log: cluster.log,
+    topic: topics.experiments,
+    codec: codecs.experiment,
+    onRefused: (error) => {
+      throw error;
+    },
+  });
+  for (const one of experimentsOf(shape)) await definitions.apply(one);
+  await fill(cluster, shape, topics, codecs);
+  return topics;
+}
+
+/** Creates what of these topics is missing, and registers their schemas. */
+export async function prepareOutputs({ log, registry }: Cluster, topics: TopicNames): Promise<void> {
+  await createTopics(log.admin, loadTopicSpecs(topics, { inputPartitions: PARTITIONS }));
+  await registerAll(registry, topics);
+}
+
+function experimentsOf({ experiments, arms, dimension }: Shape): Experiment[] {
+  return Array.from({ length: experiments }, (_, index) =>
+    experiment({
+      id: experimentId(index),
+      arms: Array.from({ length: arms }, (_one, arm) => ({
+        id: armId(arm),
+        state: 'active',
+        sinceVersion: 1,
+        attributes: new Map(),
+      })),
+      fallbackArmId: armId(0),
+      policies: [dimension === 0 ? policy(betaTs) : policy(linUcb)],
+      context: Array.from({ length: Math.max(0, dimension - 1) }, (_one, at) => ({
+        kind: 'number',
+        name: `x${at}`,
+        mean: 0,
+        scale: 1,
+      })),
+      reward: {
+        metric: METRIC,
+        fold: 'sum',
+        min: 0,
+        max: 1,
+        costAttribute: null,
+        missing: { mode: 'impute', value: 0 },
+      },
+      attribution: { model: 'last-touch', windowMs: 30 * DAY_MS },
+      cohortMs: DAY_MS,
+      appliedAtMs: [],
+    }),
+  );
+}
+
+function policy(one: Policy): PolicySpec {
+  return { kind: one.kind, parameters: validateParameters(one, new Map()) };
+}
+
+async function fill(
+  { log }: Cluster,
+  shape: Shape,
+  topics: TopicNames,
+  codecs: ReturnType<typeof createCodecs>,
+): Promise<void> {
+  const total = eventCount(shape);
+  const progress = startProgress({ label: `filling ${topics.decisions}`, total, unit: 'events', to: process.stderr });
+  const writer = log.writer();
+  const batches = new Map<string, AppendRecord[]>();
+  const sends = new Map<string, Promise<unknown>>();
+  let sent = 0;
+  const send = async (place: string): Promise<void> => {
+    const [topic, partition] = place.split('/') as [string, string];
+    const records = batches.get(place)!;
+    batches.set(place, []);
+    // One batch in flight for each partition, and encoding goes on meanwhile.
+    await sends.get(place);
+    sends.set(place, writer.append({ topic, partition: Number(partition) }, records));
+    sent += records.length;
+    progress.update(sent);
+  };
+  for (const { decision, reward } of events(shape, Date.now() - BEGIN_MS_AGO)) {
+    const { unitId } = decision ?? reward;
+    const value = decision === undefined ? codecs.reward.encode(reward) : codecs.decision.encode(decision);
+    const place = `${decision === undefined ? topics.rewards : topics.decisions}/${partitionOf(unitId, PARTITIONS)}`;
+    const batch = batches.get(place);
+    if (batch === undefined) batches.set(place, [{ key: unitId, value }]);
+    else if (batch.push({ key: unitId, value }) === BATCH_RECORDS) await send(place);
+  }
+  for (const [place, batch] of batches) if (batch.length > 0) await send(place);
+  await Promise.all(sends.values());
+  await writer.close();
+  progress.stop();
+}

@@ -1,0 +1,74 @@
+/**
+ * A learner as it is run, measured from outside: its own published progress says how far it is, /proc what it used.
+ * Owns the process.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { CHECKOUT } from '../../../deploy/local/ensure.ts';
+
+export interface Usage {
+  /** Of all its threads, user and system, in µs. */
+  readonly cpuUs: number;
+  readonly rssBytes: number;
+  readonly atMs: number;
+}
+
+const TICK_US = 10_000;
+const LINES_KEPT = 20;
+
+export class LearnerProcess {
+  private readonly child: ChildProcess;
+  private readonly lines: string[] = [];
+  private readonly firstOpened = Promise.withResolvers<Usage>();
+
+  constructor(environment: Readonly<Record<string, string>>, nodeArgs: readonly string[]) {
+    this.child = spawn(process.execPath, [...nodeArgs, 'services/learner/main.ts'], {
+      cwd: CHECKOUT,
+      env: { ...process.env, CROUPIER_LEARNER_PORT: '0', ...environment },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    createInterface({ input: this.child.stderr! }).on('line', (line) => {
+      this.lines.push(line);
+      if (this.lines.length > LINES_KEPT) this.lines.shift();
+      // From here on it reads.
+      if (line.includes('"msg":"partition opened"'))
+        this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
+    });
+    this.child.once('close', () =>
+      this.firstOpened.reject(new Error(`the learner stopped:\n${this.lines.join('\n')}`)),
+    );
+  }
+
+  /** What it had used when its first partition began to read. */
+  get opened(): Promise<Usage> {
+    return this.firstOpened.promise;
+  }
+
+  async usage(): Promise<Usage> {
+    const stat = await readFile(`/proc/${this.child.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8');
+    return {
+      cpuUs: (Number(fields[11]) + Number(fields[12])) * TICK_US,
+      rssBytes: Number(/VmRSS:\s*(\d+)/.exec(status)![1]) * 1024,
+      atMs: performance.now(),
+    };
+  }
+
+  /** @throws Error with its last lines when it has stopped by itself. */
+  assertRunning(): void {
+    if (this.hasExited()) throw new Error(`the learner stopped:\n${this.lines.join('\n')}`);
+  }
+
+  private hasExited(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  async stop(): Promise<void> {
+    if (this.hasExited()) return;
+    this.child.kill('SIGTERM');
+    await once(this.child, 'exit');
+  }
+}
