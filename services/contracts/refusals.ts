@@ -19,6 +19,7 @@ export const REFUSALS = {
   'unknown-reason': 'The decision was dealt for a reason that this version does not know.',
   contradictory:
     'Parts of the record contradict each other: a name twice, lengths that differ, sums not in normal form.',
+  expression: 'A formula does not parse, is too long, or uses an operator or function that there is not.',
   'no-value': 'The record has no value: a tombstone, where every record is an event.',
   'key-mismatch':
     "The record's key is not the event's unit, so that it may stand in another partition than the unit's other events.",

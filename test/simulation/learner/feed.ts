@@ -10,6 +10,7 @@ import { restated } from '../../../services/core/experiment-change.ts';
 import { partitionOf } from '../../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../../services/platform/log/port.ts';
 import { decision, experiment, reward, T0 } from '../../support/core.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 import { TRAFFIC_LIMITS } from '../../support/traffic.ts';
 import { type EventSpec, EXPERIMENTS, type Plan } from './plan.ts';
 import { type Inputs, type Recorded, Truth } from './truth.ts';
@@ -137,14 +138,10 @@ function definitionOf(index: number): Experiment {
     policies: [{ kind: 'ucb1', parameters: new Map() }],
     attribution: { model: 'last-touch', windowMs: 2_000 },
     cohortMs: 1_000,
-    reward: {
-      metric: 'click',
-      fold: index === 0 ? 'sum' : 'last',
-      min: 0,
-      max: 4,
-      costAttribute: null,
-      missing: index === 2 ? { mode: 'labelled' } : { mode: 'impute', value: 0 },
-    },
+    reward: rewardSpec({
+      metrics: { click: { fold: index === 0 ? 'sum' : 'last' } },
+      missing: index === 2 ? 'labelled' : 'impute',
+    }),
   });
 }
 
