@@ -4,7 +4,7 @@
  * read, so that no event looks for them. Not here: what of a metric has come (worth.ts), and the formula's text (contracts).
  */
 import type { ArmId } from '../events.ts';
-import { type Arm, type Experiment, type Feature, featureWidth, type RewardSpec } from '../experiment.ts';
+import { type Arm, armOf, type Experiment, type Feature, featureWidth, type RewardSpec } from '../experiment.ts';
 import { evaluate, namesOf } from '../expressions/expression.ts';
 import { FEATURE_UNITS } from '../quantize.ts';
 
@@ -48,20 +48,18 @@ export function readableNames({ metrics, arms, context }: Declared): string[] {
   ];
 }
 
-function readOf(name: string, { reward, arms, context }: Experiment): Read {
+function readOf(name: string, experiment: Experiment): Read {
   const dot = name.indexOf('.');
   const own = name.slice(dot + 1);
   switch (name.slice(0, dot)) {
     case 'metric': {
-      const at = [...reward.metrics.keys()].indexOf(own);
+      const at = [...experiment.reward.metrics.keys()].indexOf(own);
       return ({ folded }) => folded[at]!;
     }
-    case 'arm': {
-      const byArm = new Map(arms.map(({ id, attributes }) => [id, attributes.get(own)!]));
-      return ({ armId }) => byArm.get(armId)!;
-    }
+    case 'arm':
+      return ({ armId }) => armOf(experiment, armId)!.attributes.get(own)!;
     default:
-      return readFeature(own, context);
+      return readFeature(own, experiment.context);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What a decision is worth, slot by slot, by the rewards that belong to it: revisions settled, each metric folded, the
- * formula applied, its value scaled to the declared range. Not here: which rewards belong to it (attribution.ts), and sums (learning).
+ * formula applied, its value scaled to the declared range. Not here: which rewards belong to it (attribution.ts), and sums
+ * (learning).
  */
 import type { ArmId } from '../events.ts';
 import type { Experiment, Fold, RewardSpec } from '../experiment.ts';

@@ -362,6 +362,8 @@ class SegmentStore implements Store {
   }
 
   private async drop(segment: Segment): Promise<void> {
+    // The checkpoint before may have dropped it, and its slot may be another's by now.
+    if (this.state.segments.get(segment.slot) !== segment) return;
     await segment.remove();
     this.state.segments.delete(segment.slot);
     this.kept = this.kept.filter((kept) => kept !== segment);
