@@ -319,3 +319,47 @@ describe('the worth of a decision', () => {
     });
   });
 });
+
+describe('a value of several metrics', () => {
+  const metrics = { click: {}, minutes: { fold: 'max', default: 2 } } as const;
+  const minutes = (value: number) => won({ id: 'r2', metric: 'minutes', value });
+
+  it('folds each by its own way, and takes the default of what has not come', () => {
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', max: 16 });
+    const sumR = (...events: ReturnType<typeof won>[]) => learned([dealt(), ...events], given).arm('A').sumR * 16;
+    expect(sumR()).toBe(2);
+    expect(sumR(won({ value: 3 }))).toBe(5);
+    expect(sumR(won({ value: 3 }), minutes(7), won({ id: 'r3', metric: 'minutes', value: 5 }))).toBe(10);
+    expect(sumR(won({ id: 'r4', metric: 'order', value: 9 }))).toBe(2);
+  });
+
+  it('counts once any of them has come, when only labelled decisions count', () => {
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', missing: 'labelled' });
+    expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0 });
+    expect(learned([dealt(), won()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
+    expect(learned([dealt(), minutes(3)], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
+  });
+
+  it.each([
+    ['metric.click / (metric.minutes - 2)', 1, 1],
+    ['-metric.click / (metric.minutes - 2)', 0, 1],
+    ['(metric.click - 1) / (metric.minutes - 2)', 0, 1],
+    ['metric.click + metric.minutes', 0.75, 0],
+  ])('%s, no number or one, is learned as %d and counted clipped %d times', (value, sumR, clipped) => {
+    const after = learned([dealt(), won()], rewarding({ metrics, value }));
+    expect(after.arm('A').sumR).toBe(sumR);
+    expect(after.counts.clipped).toBe(clipped);
+  });
+
+  it('reads what was logged of the context: booleans as 0 or 1, numbers in the units of requests', () => {
+    const context: Experiment['context'] = [
+      { kind: 'boolean', name: 'vip' },
+      { kind: 'category', name: 'region', values: ['CN', 'US'] },
+      { kind: 'number', name: 'age', mean: 40, scale: 8 },
+    ];
+    const given = rewarding({ value: 'context.vip ? context.age : metric.click', max: 64 }, { context });
+    const worth = (features: number[]) => learned([dealt({ features }), won()], given).arm('A').sumR * 64;
+    expect(worth([1, 1, 0, 1, -1.5])).toBe(28);
+    expect(worth([1, 0, 0, 1, -1.5])).toBe(1);
+  });
+});
