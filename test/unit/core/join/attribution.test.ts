@@ -9,7 +9,7 @@ import {
 } from '../../../../services/core/experiment.ts';
 import { OWNERS_MAX } from '../../../../services/core/join/attribution.ts';
 import type { Rules } from '../../../../services/core/learning/partition.ts';
-import { VECTOR_START } from '../../../../services/core/sums/layout.ts';
+import { SUM_R, VECTOR_START } from '../../../../services/core/sums/layout.ts';
 import { experiment, LIMITS, rules, T0 } from '../../../support/core.ts';
 import { dealt, learned, won } from '../../../support/learned.ts';
 import { rewardSpec, type WrittenReward } from '../../../support/reward-spec.ts';
@@ -358,7 +358,11 @@ describe('a value of several metrics', () => {
       { kind: 'number', name: 'age', mean: 40, scale: 8 },
     ];
     const given = rewarding({ value: 'context.vip ? context.age : metric.click', max: 64 }, { context });
-    const worth = (features: number[]) => learned([dealt({ features }), won()], given).arm('A').sumR * 64;
+    const worth = (features: number[]) => {
+      const { oracle } = learned([dealt({ features }), won()], given);
+      const { sums } = oracle.state.sums.entries().next().value!;
+      return (sums.get('A' as ArmId)!.toNumbers()[SUM_R]! / 2 ** 20) * 64;
+    };
     expect(worth([1, 1, 0, 1, -1.5])).toBe(28);
     expect(worth([1, 0, 0, 1, -1.5])).toBe(1);
   });
