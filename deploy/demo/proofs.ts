@@ -3,7 +3,6 @@
  */
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
-import { Assembler } from '../../services/contracts/parts.ts';
 import type { ExperimentId, PerStream } from '../../services/core/events.ts';
 import { type Counts, unaccounted } from '../../services/core/learning/counts.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
@@ -108,7 +107,7 @@ export async function copyTallies(
   },
 ): Promise<void> {
   const writer = log.writer();
-  for await (const { partition, records } of readWholes(log, await startOf(log, from.tallies), new Assembler())) {
+  for await (const { partition, records } of readWholes(log, await startOf(log, from.tallies))) {
     await decode.prepare(records.map(({ value }) => value));
     for (const { key, value } of records) {
       const copy = value === null ? null : encode.encode(decode.decode(value));

@@ -7,6 +7,7 @@
  * not known here: values say it themselves.
  */
 import { createHash } from 'node:crypto';
+import { Invalid } from '../core/errors.ts';
 import { WHOLE_BYTES_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
@@ -48,26 +49,42 @@ interface Readable {
 }
 
 /** Puts together what is read from one topic, in the order of the log. Owns the parts of values that are not whole yet. */
-export class Assembler {
+export class Assembler<R extends Readable = Readable> {
   /** Keys of the parts that are on the log, of whole values or not, by the key of the value. */
   readonly partKeys = new Map<string, Set<string>>();
   private readonly unfinished = new Map<string, (Buffer | undefined)[]>();
-  private last: { readonly records: readonly unknown[]; readonly wholes: readonly unknown[] } | null = null;
+  private readonly onRefused: ((error: Invalid, record: R) => void) | undefined;
+  private last: { readonly records: readonly R[]; readonly wholes: readonly R[] } | null = null;
+
+  /** @param onRefused told of parts that do not make up the value that they name; left out, `assemble` throws. */
+  constructor(onRefused?: (error: Invalid, record: R) => void) {
+    this.onRefused = onRefused;
+  }
 
   /**
    * @param records what was read next; the same array again gives the same answer.
    * @returns records as they are, parts replaced by one record of the whole value where the last of them stood;
    * tombstones of parts are left out.
-   * @throws Invalid `contradictory` when parts do not make up the value that they name.
+   * @throws Invalid `contradictory` when parts do not make up the value that they name, and nobody is told.
    */
-  assemble<R extends Readable>(records: readonly R[]): readonly R[] {
-    if (this.last?.records === records) return this.last.wholes as readonly R[];
-    const wholes = records.flatMap((record) => this.take(record) ?? []);
+  assemble(records: readonly R[]): readonly R[] {
+    if (this.last?.records === records) return this.last.wholes;
+    const wholes = records.flatMap((record) => this.takeOrRefuse(record) ?? []);
     this.last = { records, wholes };
     return wholes;
   }
 
-  private take<R extends Readable>(record: R): R | null {
+  private takeOrRefuse(record: R): R | null {
+    try {
+      return this.take(record);
+    } catch (error) {
+      if (!(error instanceof Invalid) || this.onRefused === undefined) throw error;
+      this.onRefused(error, record);
+      return null;
+    }
+  }
+
+  private take(record: R): R | null {
     const named = record.key === null ? null : PART_KEY.exec(record.key);
     if (named === null) return record;
     const [partKey, key, digest] = named as unknown as [string, string, string];

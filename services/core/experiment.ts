@@ -152,6 +152,18 @@ export interface Experiment {
   readonly appliedAtMs: readonly number[];
 }
 
+/** Made once for each list of arms: there may be thousands, and every event asks for some. */
+const byId = new WeakMap<readonly Arm[], ReadonlyMap<ArmId, Arm>>();
+
+export function armOf({ arms }: Pick<Experiment, 'arms'>, armId: ArmId): Arm | undefined {
+  let found = byId.get(arms);
+  if (found === undefined) {
+    found = new Map(arms.map((arm) => [arm.id, arm]));
+    byId.set(arms, found);
+  }
+  return found.get(armId);
+}
+
 /** Length of an encoded context: an intercept and the declared features; 0 without context. */
 export function contextDimension(context: readonly Feature[]): number {
   if (context.length === 0) return 0;
@@ -201,7 +213,7 @@ export function assertCompatibleChange(before: Experiment, after: Experiment): v
     }
   }
   for (const arm of before.arms) {
-    const kept = after.arms.find((candidate) => candidate.id === arm.id);
+    const kept = armOf(after, arm.id);
     if (kept === undefined) {
       throw new Invalid('experiment-change', `experiment ${after.id}: arm ${arm.id} is missing; retire it instead`);
     }

@@ -7,12 +7,13 @@ import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
 import { type CroupierError, Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
-import { type DefinitionSource, ExperimentsView } from '../platform/experiments-view.ts';
+import type { ValueSource } from '../platform/compacted-view.ts';
+import { ExperimentsView } from '../platform/experiments-view.ts';
 import type { Log } from '../platform/log/port.ts';
 import type { MirroredRecord } from '../platform/mirror/mirrored-record.ts';
 import type { Mirrors } from '../platform/mirror/mirrors.ts';
 import type { SchemaMirror } from '../platform/mirror/schemas.ts';
-import { type HeldSnapshot, type SnapshotSource, SnapshotsView } from '../platform/snapshots-view.ts';
+import { type HeldSnapshot, SnapshotsView } from '../platform/snapshots-view.ts';
 import type { ServedExperiments } from './served-experiments.ts';
 
 const RETRY_DELAY_MS = 500;
@@ -131,7 +132,7 @@ export class StateKeeper {
 
   private async readMirror(
     kind: 'experiments' | 'snapshots',
-    view: { accept(records: readonly DefinitionSource[]): Promise<void> },
+    view: { accept(records: readonly ValueSource[]): Promise<void> },
   ): Promise<void> {
     for (const record of await this.options.mirrors.load(kind)) {
       try {
@@ -144,18 +145,18 @@ export class StateKeeper {
     }
   }
 
-  private defined(experiment: Experiment, source: DefinitionSource): void {
+  private defined(experiment: Experiment, source: ValueSource): void {
     this.options.served.define(experiment);
     this.mirror(source, { kind: 'experiments', key: experiment.id, rank: [experiment.version, 0] });
   }
 
-  private held(held: HeldSnapshot, source: SnapshotSource): void {
+  private held(held: HeldSnapshot, source: ValueSource): void {
     this.options.served.hold(held);
     const { experimentId, version, experimentVersion } = held.snapshot;
     this.mirror(source, { kind: 'snapshots', key: experimentId, rank: [version, experimentVersion] });
   }
 
-  private mirror({ value, appendTimeMs }: DefinitionSource, name: Pick<MirroredRecord, 'kind' | 'key' | 'rank'>): void {
+  private mirror({ value, appendTimeMs }: ValueSource, name: Pick<MirroredRecord, 'kind' | 'key' | 'rank'>): void {
     if (value === null) return;
     const { topics, schemaMirror, mirrors } = this.options;
     schemaMirror.keepSchemaOf(name.kind === 'experiments' ? topics.experiments : topics.snapshots, value);

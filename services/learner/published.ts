@@ -34,7 +34,7 @@ type Standing = Pick<ParametersSnapshot, 'version' | 'experimentVersion' | 'dige
 
 export class Published {
   private readonly options: PublishedOptions;
-  private readonly assembler = new Assembler();
+  private readonly assembler = new Assembler<LogRecord>();
   private readonly follower: TopicFollower;
   /** From the first append to the first failure. */
   private writer: LogWriter | null = null;

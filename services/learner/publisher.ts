@@ -15,7 +15,7 @@ import { getOrInsert } from '../core/learning/sums.ts';
 import type { CohortTally } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
-import type { Log, RecordBatch } from '../platform/log/port.ts';
+import type { Log, LogRecord, RecordBatch } from '../platform/log/port.ts';
 import { Signal } from '../platform/log/signal.ts';
 import { Published } from './published.ts';
 
@@ -51,7 +51,7 @@ export class Publisher {
   private readonly dirty = new Set<ExperimentId>();
   /** What each experiment had at its last snapshot; none after a change of its definition. */
   private readonly last = new Map<ExperimentId, { readonly events: number; readonly atMs: number }>();
-  private readonly assembler = new Assembler();
+  private readonly assembler = new Assembler<LogRecord>();
   private readonly follower: TopicFollower;
   private readonly published: Published;
   private readonly news = new Signal();

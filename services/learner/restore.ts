@@ -12,6 +12,7 @@ import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
+import type { LogRecord } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
 
@@ -46,7 +47,7 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
 export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>): Promise<PublishedTallies> {
   let progress: ProgressTally | null = null;
   const sums = new Map<string, CohortTally>();
-  const assembler = new Assembler();
+  const assembler = new Assembler<LogRecord>();
   for await (const batch of readWholes(input.log, await startOf(input.log, input.topics.tallies), assembler)) {
     await codec.prepare(batch.records.map(({ value }) => value));
     for (const { key, value } of batch.records) {
@@ -67,9 +68,16 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
   };
 }
 
-/** @returns keys of the tallies on the log that the join has rolled up, or that are covered there already. */
+/**
+ * Of roll-ups that only the local store knows, sees to it that they are published, before what they cover is removed: by
+ * their cuts they may look published, since another owner has published as much without rolling up.
+ * @returns keys of the tallies on the log that the join has rolled up, or that are covered there already.
+ */
 export function coveredKeys({ sums, covered }: PublishedTallies, { state }: PartitionJoin): string[] {
   const rolledUp = sums.filter((one) => !one.rolledUp && state.sums.isRolledUp(one.experimentId, one.cohort));
+  for (const { experimentId, cohort } of rolledUp) {
+    state.sums.touch(experimentId, state.sums.standsUnder(experimentId, cohort));
+  }
   return [...covered, ...rolledUp].map(({ experimentId, partition, cohort }) =>
     cohortSumsKey(experimentId, partition, cohort),
   );

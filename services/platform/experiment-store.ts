@@ -11,7 +11,8 @@ import { Invalid, Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { ArmPrior, Experiment } from '../core/experiment.ts';
 import { deletedDefinition, nextDefinition, restated, warmStarted } from '../core/experiment-change.ts';
-import { type DefinitionSource, ExperimentsView } from './experiments-view.ts';
+import type { ValueSource } from './compacted-view.ts';
+import { ExperimentsView } from './experiments-view.ts';
 import { partitionOf } from './log/partitioner.ts';
 import type { Log, LogRecord, TopicPartition } from './log/port.ts';
 import { readToEnd, startOf } from './log/read-to-end.ts';
@@ -21,7 +22,7 @@ export interface ExperimentStoreOptions {
   readonly topic: string;
   readonly codec: Codec<Experiment>;
   /** A record that cannot be read; readers go on with what was there before. */
-  onRefused(error: Invalid, record: DefinitionSource): void;
+  onRefused(error: Invalid, record: ValueSource): void;
 }
 
 export interface Applied {

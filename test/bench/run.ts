@@ -1,9 +1,11 @@
 /** `npm run bench -- NAME`: measures and compares with what the design promises. Nothing here is a test of correctness. */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { type Bar, reportBars } from './bars.ts';
 import { experimentBars } from './experiments.ts';
 import { growthBars } from './growth.ts';
+import { learnerBars } from './learner.ts';
 import { policyBars } from './policies.ts';
+import { storeBars } from './stores.ts';
 
 const program = new Command('npm run bench --').description(
   'Measures what is claimed: speed beside a plain reference, earnings in simulated worlds.',
@@ -17,12 +19,51 @@ addBench(
   growthBars,
 );
 
+addBench(
+  'learner',
+  'the whole learner on real Kafka beside a counting consumer and Kafka Streams, for minutes',
+  learnerBars,
+)
+  .option('--runs <count>', 'rounds, of which medians are taken', whole, 3)
+  .option('--live <decisions>', 'decisions that are timed; half of them get a reward', whole, 1_000_000)
+  .option(
+    '--pending <decisions>',
+    'also with so many decisions pending before, and with 100,000; 0 leaves it out',
+    whole,
+    0,
+  )
+  .option(
+    '--peer <folder>',
+    'Kafka Streams to compare with; left out when it is not there',
+    '../shared/peers/kstreams',
+  );
+addBench('stores', "the join's store beside LevelDB, LMDB and RocksDB, where they are installed", storeBars)
+  .option(
+    '--pending <millions...>',
+    'decisions pending, four a unit',
+    (text, all: readonly number[]) => [...all, whole(text)],
+    [],
+  )
+  .option('--updates <units>', 'random units read, changed and written', whole, 250_000);
+
 await program.parseAsync();
 
-function addBench(name: string, description: string, measure: () => readonly Bar[] | Promise<readonly Bar[]>): void {
-  program
+function addBench<Options>(
+  name: string,
+  description: string,
+  measure: (options: Options) => readonly Bar[] | Promise<readonly Bar[]>,
+): Command {
+  return program
     .command(name)
     .description(description)
     .option('--json <file>', 'also write {"bars": [{name, value, unit, limit, bound, holds}]} to a file')
-    .action(async ({ json }: { json?: string }) => reportBars(await measure(), json));
+    .action(async ({ json, ...options }: Options & { json?: string }) =>
+      reportBars(await measure(options as Options), json),
+    );
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Allowed are whole numbers from 0.');
+  return value;
 }

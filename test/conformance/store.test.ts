@@ -239,6 +239,10 @@ describe('the store on disk', () => {
     },
   );
 
+  it.each([9, 10, 11, 12])('holds what a store in memory would, never closed (seed %i)', async (seed) => {
+    await exercise(seed, async (store) => store);
+  });
+
   it.each([5, 6, 7, 8])('holds what was committed when its process dies at any time (seed %i)', async (seed) => {
     await exercise(seed, async (store) => {
       store.put('lost', Buffer.alloc(1_000), 1);

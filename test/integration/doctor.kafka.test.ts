@@ -21,7 +21,7 @@ beforeAll(async () => {
     loadTopicSpecs(topicNames(BAD), { inputPartitions: 1 }).map((spec) =>
       spec.topic.endsWith('rewards')
         ? { ...spec, partitions: 2, retentionMs: 86_400_000 }
-        : spec.topic.endsWith('tallies')
+        : spec.topic.endsWith('snapshots')
           ? { ...spec, compactionLagMs: 0, recordBytesMax: 100_000 }
           : spec,
     ),

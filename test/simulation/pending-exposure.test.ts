@@ -9,7 +9,7 @@ const POOL: Setting = {
   environments: ['changing-pool'],
   policies: ['ucb1', 'ucb1-tuned'],
   seeds: [0, 1, 2, 3],
-  users: 10_000,
+  users: 20_000,
   delay: 'none',
   neverShare: 0,
   snapshotEvery: 1_000,

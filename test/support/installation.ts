@@ -8,7 +8,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { vi } from 'vitest';
 import { CHECKOUT } from '../../deploy/local/ensure.ts';
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { topicNames } from '../../services/contracts/keys.ts';
@@ -22,13 +21,13 @@ import { createLogger } from '../../services/platform/logging.ts';
 import { openRegistrySource } from '../../services/platform/registry/source.ts';
 import { kafkaBrokers, uniqueName } from './broker.ts';
 import { type Answer, get } from './decider.ts';
+import { until } from './until.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-const POLLS_MAX = 30;
+const BOOKS_MS_MAX = 60_000;
 const LINES_KEPT = 20;
 const READY_MS_MAX = 30_000;
-const READY_POLL_MS = 50;
 
 export interface RunningProcess {
   /** What it said of itself when it had started. */
@@ -122,7 +121,7 @@ export class Installation {
       ready = await get(httpPort, '/ready');
       return ready.body.ready && ready.body.experiments > 0 && ready.body.withoutSnapshot === 0;
     };
-    await vi.waitUntil(hasAll, { timeout: READY_MS_MAX, interval: READY_POLL_MS });
+    await until('every experiment has a snapshot', hasAll, READY_MS_MAX);
     return { ...decider, httpPort, grpcPort, ready: ready! };
   }
 
@@ -141,7 +140,8 @@ export class Installation {
     const reader = this.log.reader();
     try {
       reader.assign(await startOf(this.log, this.topics.tallies));
-      for (let polls = 0; polls < POLLS_MAX; polls++) {
+      const deadlineMs = performance.now() + BOOKS_MS_MAX;
+      while (performance.now() < deadlineMs) {
         for (const { records } of await reader.poll({ maxRecords: 1_000, waitMsMax: 1_000 })) {
           for (const { value } of records) {
             const tally = value === null ? null : this.codecs.tally.decode(value);

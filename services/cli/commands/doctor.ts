@@ -99,7 +99,7 @@ function settingFindings(spec: TopicSpec, settings: TopicSettings, memoryMs: num
   const bytes = `max.message.bytes is ${recordBytesMax}, ${spec.recordBytesMax} are needed`;
   expect(recordBytesMax >= spec.recordBytesMax, 'wrong', bytes, `max.message.bytes=${spec.recordBytesMax}`);
   const lagMs = spec.compactionLagMs ?? 0;
-  const lag = `min.compaction.lag.ms is ${compactionLagMs}: a frozen learner's late tally could outlive the newer one`;
+  const lag = `min.compaction.lag.ms is ${compactionLagMs}: what a decision was made from may be gone when it is asked for`;
   expect(compactionLagMs >= lagMs, 'warning', lag, `min.compaction.lag.ms=${lagMs}`);
   if (memoryMs !== null) {
     const kept = `keeps ${retentionMs === null ? 'for ever' : formatDuration(retentionMs)}, a rebuild reads ${formatDuration(memoryMs)} back`;

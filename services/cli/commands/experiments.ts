@@ -3,7 +3,7 @@ import { formatDuration } from '../../contracts/duration.ts';
 import { parseExperimentFile } from '../../contracts/experiment-file.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { ExperimentId } from '../../core/events.ts';
-import type { Experiment } from '../../core/experiment.ts';
+import { armOf, type Experiment } from '../../core/experiment.ts';
 import { MergedSums } from '../../core/learning/merge.ts';
 import { buildParameters } from '../../core/learning/snapshot.ts';
 import { allPolicies } from '../../core/policies/registry.ts';
@@ -123,9 +123,11 @@ function differences(before: Experiment, after: Experiment): string[] {
   told('policies', policiesText(before), policiesText(after));
   told('floor', String(before.floor), String(after.floor));
   told('fallback', before.fallbackArmId, after.fallbackArmId);
+  told('slots', String(before.slots), String(after.slots));
+  told('holdout', holdoutText(before), holdoutText(after));
   told('prior', priorText(before), priorText(after));
   for (const arm of after.arms) {
-    const earlier = before.arms.find(({ id }) => id === arm.id);
+    const earlier = armOf(before, arm.id);
     if (earlier === undefined) lines.push(`arm ${arm.id}: new, ${arm.state}`);
     else {
       told(`arm ${arm.id}`, earlier.state, arm.state);
@@ -133,6 +135,10 @@ function differences(before: Experiment, after: Experiment): string[] {
     }
   }
   return lines;
+}
+
+function holdoutText({ holdout }: Experiment): string {
+  return holdout === null ? 'none' : `${holdout.share} of the units, on ${holdout.armId}`;
 }
 
 function priorText({ prior }: Experiment): string {

@@ -3,7 +3,7 @@
  * off, scaled to the declared range. Not here: which rewards belong to it (attribution.ts), and sums (learning).
  */
 import type { ArmId } from '../events.ts';
-import type { Experiment, RewardSpec } from '../experiment.ts';
+import { armOf, type Experiment, type RewardSpec } from '../experiment.ts';
 import { quantizeReward } from '../quantize.ts';
 import { reaches } from './attribution.ts';
 import type { DecisionEntry, JoinLimits, RewardEntry } from './group.ts';
@@ -66,7 +66,7 @@ function imputed(reward: RewardSpec): number {
 }
 
 function armAttribute(experiment: Experiment, armId: ArmId, name: string): number {
-  return experiment.arms.find((arm) => arm.id === armId)?.attributes.get(name) ?? 0;
+  return armOf(experiment, armId)?.attributes.get(name) ?? 0;
 }
 
 /** @param values at least one, in order of occurrence. */

@@ -6,7 +6,7 @@
 import { assert } from '../errors.ts';
 import { type ArmId, AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
-import { contextDimension } from '../experiment.ts';
+import { armOf, contextDimension } from '../experiment.ts';
 import {
   assign,
   claim,
@@ -256,7 +256,7 @@ function assertArmsDealt(decision: Decision, experiment: Experiment): void {
       refuseToLearn('repeated-arm', `decision ${decision.decisionId} deals arm ${armId} twice, allowed once`);
     }
     dealt.add(armId);
-    const arm = experiment.arms.find((candidate) => candidate.id === armId);
+    const arm = armOf(experiment, armId);
     if (arm !== undefined && arm.sinceVersion <= decision.experimentVersion) continue;
     refuseToLearn(
       'unknown-arm',

@@ -3,10 +3,9 @@
  * commit of both. Owns the store's contents; knows nothing of topics, publishing or ownership.
  */
 import type { Codec } from '../../contracts/codec.ts';
+import { decodeGroup, encodeGroup } from '../../contracts/group-format.ts';
 import {
-  decodeGroup,
   decodeHeader,
-  encodeGroup,
   encodeHeader,
   FORMAT,
   HEADER_KEY,
@@ -163,8 +162,10 @@ export class PartitionJoin {
     if (busy !== undefined) return busy;
     const bytes = this.options.store.get(unitId);
     if (bytes === undefined) return emptyGroup(unitId);
-    const group = decodeStoredGroup(unitId, bytes);
-    if (bytes.length > BUSY_GROUP_BYTES) this.busy.set(unitId, group);
+    if (bytes.length <= BUSY_GROUP_BYTES) return decodeStoredGroup(unitId, bytes);
+    // The store's view holds only until its next call.
+    const group = decodeStoredGroup(unitId, Buffer.from(bytes));
+    this.busy.set(unitId, group);
     return group;
   }
 

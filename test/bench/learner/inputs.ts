@@ -2,8 +2,10 @@
  * The input topics of a bench on real Kafka: created once for each shape, filled, and kept for the next run of the same
  * stack, since filling takes longer than reading. Owns nothing after `prepare`.
  */
+import { crc32 } from 'node:zlib';
 import { createCodecs } from '../../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
+import { loadSchemas } from '../../../services/contracts/schemas.ts';
 import type { Experiment, PolicySpec } from '../../../services/core/experiment.ts';
 import { betaTs } from '../../../services/core/policies/beta-ts.ts';
 import { linUcb } from '../../../services/core/policies/linucb.ts';
@@ -31,24 +33,26 @@ export interface Cluster {
   readonly registry: { url: string; auth: null; timeoutMs: number; triesMax: number };
 }
 
-/** Everything before topic names of this shape. */
+/** Everything before topic names of this shape, under the schemas as they are. */
 export function prefixOf({ pending, live, experiments, arms, dimension }: Shape): string {
-  return `bench-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
+  const texts = [...loadSchemas().values()].map(({ text }) => text).join();
+  return `bench-${crc32(texts).toString(36)}-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
 }
 
-/** Makes sure that the topics hold the events of the shape. */
-export async function prepareInputs(cluster: Cluster, shape: Shape): Promise<TopicNames> {
+/**
+ * Makes sure that the topics hold the events of the shape.
+ * @param part `pending`: only those that come first and stay without reward; a learner that is to go on from there must
+ * not see what follows, or it would read the rewards long before their decisions.
+ */
+export async function prepareInputs(cluster: Cluster, shape: Shape, part: 'pending' | 'all'): Promise<TopicNames> {
   const topics = topicNames(prefixOf(shape));
   await prepareOutputs(cluster, topics);
   const codecs = createCodecs(await openRegistrySource(cluster.registry, topics), topics);
-  const held = [
-    ...(await cluster.log.admin.offsets(topics.decisions)),
-    ...(await cluster.log.admin.offsets(topics.rewards)),
-  ];
-  const there = held.reduce((sum, { end }) => sum + end, 0);
-  if (there === eventCount(shape)) return topics;
-  if (there > 0)
-    throw new Error(`${topics.decisions} is half filled: stop the stack (npm run stack -- down) and begin anew`);
+  const wanted = part === 'pending' ? shape.pending : eventCount(shape);
+  const there = await heldIn(cluster, topics);
+  if (there >= wanted) return topics;
+  if (there > shape.pending)
+    throw new Error(`${topics.decisions} is half filled: begin anew with \`npm run stack -- down\``);
   const definitions = new ExperimentStore({
     log: cluster.log,
     topic: topics.experiments,
@@ -58,8 +62,21 @@ export async function prepareInputs(cluster: Cluster, shape: Shape): Promise<Top
     },
   });
   for (const one of experimentsOf(shape)) await definitions.apply(one);
-  await fill(cluster, shape, topics, codecs);
+  await fill(cluster, shape, { topics, codecs, from: there, to: wanted });
   return topics;
+}
+
+async function heldIn({ log }: Cluster, topics: TopicNames): Promise<number> {
+  const ends = [...(await log.admin.offsets(topics.decisions)), ...(await log.admin.offsets(topics.rewards))];
+  return ends.reduce((sum, { end }) => sum + end, 0);
+}
+
+interface Filling {
+  readonly topics: TopicNames;
+  readonly codecs: ReturnType<typeof createCodecs>;
+  /** Events by their place in the order in which they are made. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Creates what of these topics is missing, and registers their schemas. */
@@ -105,14 +122,13 @@ function policy(one: Policy): PolicySpec {
   return { kind: one.kind, parameters: validateParameters(one, new Map()) };
 }
 
-async function fill(
-  { log }: Cluster,
-  shape: Shape,
-  topics: TopicNames,
-  codecs: ReturnType<typeof createCodecs>,
-): Promise<void> {
-  const total = eventCount(shape);
-  const progress = startProgress({ label: `filling ${topics.decisions}`, total, unit: 'events', to: process.stderr });
+async function fill({ log }: Cluster, shape: Shape, { topics, codecs, from, to }: Filling): Promise<void> {
+  const progress = startProgress({
+    label: `filling ${topics.decisions}`,
+    total: to - from,
+    unit: 'events',
+    to: process.stderr,
+  });
   const writer = log.writer();
   const batches = new Map<string, AppendRecord[]>();
   const sends = new Map<string, Promise<unknown>>();
@@ -127,7 +143,11 @@ async function fill(
     sent += records.length;
     progress.update(sent);
   };
+  let made = 0;
   for (const { decision, reward } of events(shape, Date.now() - BEGIN_MS_AGO)) {
+    if (made === to) break;
+    made += 1;
+    if (made <= from) continue;
     const { unitId } = decision ?? reward;
     const value = decision === undefined ? codecs.reward.encode(reward) : codecs.decision.encode(decision);
     const place = `${decision === undefined ? topics.rewards : topics.decisions}/${partitionOf(unitId, PARTITIONS)}`;

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { CHECKOUT } from '../../../deploy/local/ensure.ts';
+import type { PerStream } from '../../../services/core/events.ts';
 
 export interface Usage {
   /** Of all its threads, user and system, in µs. */
@@ -22,6 +23,8 @@ export class LearnerProcess {
   private readonly child: ChildProcess;
   private readonly lines: string[] = [];
   private readonly firstOpened = Promise.withResolvers<Usage>();
+  private port = 0;
+  private reflected = 0;
 
   constructor(environment: Readonly<Record<string, string>>, nodeArgs: readonly string[]) {
     this.child = spawn(process.execPath, [...nodeArgs, 'services/learner/main.ts'], {
@@ -32,13 +35,21 @@ export class LearnerProcess {
     createInterface({ input: this.child.stderr! }).on('line', (line) => {
       this.lines.push(line);
       if (this.lines.length > LINES_KEPT) this.lines.shift();
+      if (line.includes('"msg":"started"')) this.port = (JSON.parse(line) as { port: number }).port;
+      if (!line.includes('"msg":"partition opened"')) return;
+      const { offsets } = JSON.parse(line) as { offsets: PerStream };
+      this.reflected += offsets.decisions + offsets.rewards;
       // From here on it reads.
-      if (line.includes('"msg":"partition opened"'))
-        this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
+      this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
     });
     this.child.once('close', () =>
       this.firstOpened.reject(new Error(`the learner stopped:\n${this.lines.join('\n')}`)),
     );
+  }
+
+  /** Events that the stores of its partitions reflected when they were opened. */
+  get learnedBefore(): number {
+    return this.reflected;
   }
 
   /** What it had used when its first partition began to read. */
@@ -55,6 +66,13 @@ export class LearnerProcess {
       rssBytes: Number(/VmRSS:\s*(\d+)/.exec(status)![1]) * 1024,
       atMs: performance.now(),
     };
+  }
+
+  /** @returns the mean time of its commits until now, by its own metrics. */
+  async commitMs(): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+    const sum = (name: string): number => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (.+)$`, 'm').exec(text)?.[1]);
+    return (sum('croupier_learner_commit_seconds_sum') * 1_000) / sum('croupier_learner_commit_seconds_count');
   }
 
   /** @throws Error with its last lines when it has stopped by itself. */

@@ -12,12 +12,12 @@ import { openRegistrySource } from '../../../services/platform/registry/source.t
 import { eventCount, type Shape } from './events.ts';
 import { type Cluster, prefixOf, prepareOutputs } from './inputs.ts';
 import { LearnerProcess } from './learner-process.ts';
+import type { Rate } from './rate.ts';
 
-export interface LearnerRun {
-  readonly events: number;
-  readonly eventsPerSecond: number;
-  readonly cpuUsPerEvent: number;
+export interface LearnerRun extends Rate {
   readonly rssBytes: number;
+  /** Mean time of a commit of one partition. */
+  readonly commitMs: number;
 }
 
 export interface RunOptions {
@@ -29,7 +29,7 @@ export interface RunOptions {
   /** How many processes share the partitions. */
   readonly processes?: number;
   readonly nodeArgs?: readonly string[];
-  /** Stop when so many events have been learned. */
+  /** Measure until so many events have been learned, of all that are in the inputs. */
   readonly until?: number;
 }
 
@@ -104,13 +104,15 @@ async function follow(
         throw new Error(`the books do not add up: ${JSON.stringify(sum)}`);
       }
       const after = await Promise.all(processes.map((process) => process.usage()));
+      const learnedNow = learned - processes.reduce((sum, { learnedBefore }) => sum + learnedBefore, 0);
       const beganMs = Math.min(...before.map(({ atMs }) => atMs));
       const cpuUs = after.reduce((all, { cpuUs: used }, at) => all + used - before[at]!.cpuUs, 0);
       return {
-        events: total,
-        eventsPerSecond: (total * 1_000) / (after[0]!.atMs - beganMs),
-        cpuUsPerEvent: cpuUs / total,
+        events: learnedNow,
+        eventsPerSecond: (learnedNow * 1_000) / (after[0]!.atMs - beganMs),
+        cpuUsPerEvent: cpuUs / learnedNow,
         rssBytes: after.reduce((all, { rssBytes }) => all + rssBytes, 0),
+        commitMs: (await Promise.all(processes.map((process) => process.commitMs()))).reduce((a, b) => Math.max(a, b)),
       };
     }
   } finally {

@@ -35,14 +35,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'tallies ahead of the progress are learned again',
     file: 'learner/restore.ts',
-    find: 'const learned = ({ decision, cohort }: SumDelta) =>',
-    replace: 'const learned = ({ decision, cohort }: SumDelta) => true ||',
+    find: 'const learned = ({ decision: { experimentId }, cohort }: SumDelta) =>',
+    replace: 'const learned = ({ decision: { experimentId }, cohort }: SumDelta) => true ||',
   },
   {
-    name: 'offsets are committed without the groups',
+    name: 'offsets are committed without all of their groups',
     file: 'platform/join/partition-join.ts',
-    find: 'if (!changed) continue;',
-    replace: 'continue;',
+    find: 'else store.put(group.unitId, encodeGroup(group)',
+    replace: 'else if (group.rewards.length === 0) store.put(group.unitId, encodeGroup(group)',
   },
   {
     name: 'the offsets of a cut are not compared in both streams',
@@ -59,28 +59,27 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what was committed and not published is forgotten at the next start',
     file: 'platform/join/partition-join.ts',
-    find: 'return reflectedBy(offsets, this.published) ? [] : [',
-    replace: 'return true || reflectedBy(offsets, this.published) ? [] : [',
+    find: 'return isPublished ? [] : [encoded(tally, value)];',
+    replace: 'return [];',
   },
   {
     name: 'dead letters are appended after the commit',
     file: 'learner/tally-task.ts',
-    find: 'await this.appendDeadLetters();\n    for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);',
-    replace:
-      'for (const tally of await join.commit(this.publishedUpTo)) this.remember(tally);\n    await this.appendDeadLetters();',
+    find: 'await this.appendDeadLetters();\n    this.remember(await join.commit(this.publishedUpTo));',
+    replace: 'this.remember(await join.commit(this.publishedUpTo));\n    await this.appendDeadLetters();',
   },
   {
-    name: 'a publisher does not ask what another one has read',
-    file: 'learner/publisher.ts',
-    find: 'await this.catchUp();\n    } catch (error) {',
-    replace: '} catch (error) {',
+    name: 'a snapshot of half a cut is published',
+    file: 'core/learning/reported.ts',
+    find: 'return this.partitions.values().every(({ isComplete }) => isComplete);',
+    replace: 'return true;',
   },
   {
     name: 'progress is published before its sums',
     file: 'learner/tally-task.ts',
-    find: 'const byPartition = Map.groupBy(',
+    find: 'await this.write([...this.unpublished]',
     replace:
-      'await this.append(this.talliesPartition(progressKey(this.partition)), [{ key: progressKey(this.partition), value: options.codecs.tally.encode(join.progress()) }]);\n    const byPartition = Map.groupBy(',
+      'await options.writer.append({ topic: options.topics.tallies, partition: this.talliesPartition(progressKey(this.partition)) }, [{ key: progressKey(this.partition), value: options.codecs.tally.encode(join.progress()) }]);\n    await this.write([...this.unpublished]',
   },
 ];
 

@@ -57,9 +57,9 @@ it('finds every setting that is not as it must be, with its fix', async () => {
         case 'rewards':
           return { ...spec, partitions: 5 };
         case 'tallies':
-          return { ...spec, compactionLagMs: 0 };
+          return { ...spec, cleanup: 'delete' as const, retentionMs: null };
         case 'snapshots':
-          return { ...spec, cleanup: 'delete' as const, retentionMs: null, recordBytesMax: 100_000 };
+          return { ...spec, compactionLagMs: 0, recordBytesMax: 100_000 };
         default:
           return spec;
       }
@@ -70,9 +70,9 @@ it('finds every setting that is not as it must be, with its fix', async () => {
   const bad = findings.filter(({ outcome }) => outcome !== 'well');
   expect(bad.map(({ check, outcome, fix }) => [check, outcome, /--add-config (\S+)/.exec(fix!)?.[1] ?? fix])).toEqual([
     ['topic decisions', 'wrong', 'retention.ms=5788800000'],
-    ['topic tallies', 'warning', 'min.compaction.lag.ms=3600000'],
-    ['topic snapshots', 'wrong', 'cleanup.policy=compact'],
+    ['topic tallies', 'wrong', 'cleanup.policy=compact'],
     ['topic snapshots', 'wrong', 'max.message.bytes=1048576'],
+    ['topic snapshots', 'warning', 'min.compaction.lag.ms=3600000'],
     ['co-partitioning', 'wrong', expect.stringContaining('CROUPIER_TOPIC_PREFIX')],
   ]);
 });

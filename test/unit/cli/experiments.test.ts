@@ -58,11 +58,16 @@ test('a definition that a policy cannot work with is refused before it is writte
 
 test('a change says what it changes, arms that are left out are retired', async () => {
   await world.run('experiments', 'apply', 'coupon.yaml');
-  world.files.set('coupon.yaml', `${COUPON.replace('[none, five, ten]', '[none, ten, twenty]')}floor: 0.05\n`);
+  world.files.set(
+    'coupon.yaml',
+    `${COUPON.replace('[none, five, ten]', '[none, ten, twenty]')}floor: 0.05\nslots: 2\nholdout: { share: 0.1, arm: ten }\n`,
+  );
   expect((await world.run('experiments', 'apply', 'coupon.yaml')).stdout).toBe(
     [
       'coupon: changed to version 2',
       '  floor: 0.01 → 0.05',
+      '  slots: 1 → 2',
+      '  holdout: none → 0.1 of the units, on ten',
       '  arm five: active → retired',
       '  arm twenty: new, active',
       '',

@@ -35,7 +35,7 @@ describe('a value', () => {
   it('that does not is cut into parts, and whole again once all of them have been read', () => {
     const parts = read('a/b#c', LARGE);
     expect(parts).toHaveLength(3);
-    const assembler = new Assembler();
+    const assembler = new Assembler<Read>();
     expect(assembler.assemble(parts.slice(0, 2))).toEqual([]);
     const [whole] = assembler.assemble(parts.slice(2));
     expect(whole!.key).toBe('a/b#c');
@@ -43,7 +43,7 @@ describe('a value', () => {
   });
 
   it('is given once more when the same records are handled once more', () => {
-    const assembler = new Assembler();
+    const assembler = new Assembler<Read>();
     const parts = read('key', LARGE);
     expect(assembler.assemble(parts)).toBe(assembler.assemble(parts));
   });
@@ -51,7 +51,7 @@ describe('a value', () => {
   it('is never a mixture: two that are written at once come out as they are', () => {
     const [a, b] = [read('key', LARGE), read('key', LARGER)];
     const mixed = [a[0]!, b[0]!, b[1]!, a[1]!, b[2]!, a[2]!, b[3]!];
-    const [first, second, ...others] = new Assembler().assemble(mixed).map(({ value }) => value!);
+    const [first, second, ...others] = new Assembler<Read>().assemble(mixed).map(({ value }) => value!);
     expect([first!.equals(LARGE), second!.equals(LARGER), others.length]).toEqual([true, true, 0]);
   });
 
@@ -67,7 +67,7 @@ describe('a value', () => {
     for (let end = wholeFrom; end <= steps.length; end++) {
       for (let compactedTo = 0; compactedTo <= end; compactedTo++) {
         const log = [...compacted(steps.slice(0, compactedTo)), ...steps.slice(compactedTo, end)];
-        const wholes = new Assembler().assemble(log);
+        const wholes = new Assembler<Read>().assemble(log);
         expect(wholes.length, `${end} records, ${compactedTo} compacted`).toBeGreaterThan(0);
         for (const { value } of wholes) expect([LARGER, LARGE, SMALL].some((one) => one.equals(value!))).toBe(true);
       }
@@ -77,13 +77,13 @@ describe('a value', () => {
   it('whose parts do not make it up is refused', () => {
     const parts = read('key', LARGE);
     const wrong = [{ ...parts[0]!, value: Buffer.alloc(PART_BYTES_MAX) }, parts[1]!, parts[2]!];
-    expect(() => new Assembler().assemble(wrong)).toThrow('do not have its digest');
-    expect(() => new Assembler().assemble([{ ...parts[0]!, headers: {} }])).toThrow('croupier-part');
+    expect(() => new Assembler<Read>().assemble(wrong)).toThrow('do not have its digest');
+    expect(() => new Assembler<Read>().assemble([{ ...parts[0]!, headers: {} }])).toThrow('croupier-part');
   });
 });
 
 it('the parts on the log are known until they are removed, whole or not', () => {
-  const assembler = new Assembler();
+  const assembler = new Assembler<Read>();
   const parts = read('key', LARGE);
   assembler.assemble(parts.slice(0, 2));
   expect([...assembler.partKeys.get('key')!]).toEqual(parts.slice(0, 2).map(({ key }) => key));

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { toParts } from '../../../services/contracts/parts.ts';
 import type { ParametersSnapshot } from '../../../services/core/deciding/snapshot.ts';
 import type { ArmId, ExperimentId } from '../../../services/core/events.ts';
 import { SnapshotsView } from '../../../services/platform/snapshots-view.ts';
@@ -38,7 +40,7 @@ async function setUp() {
       snapshots.map((each, i) => ({ key: ID, value: world.codecs.snapshot.encode(each), appendTimeMs: T0 + i })),
     );
   const held = () => view.snapshots.get(ID)!;
-  return { view, read, held, refused };
+  return { world, view, read, held, refused };
 }
 
 describe('the snapshots view', () => {
@@ -66,5 +68,20 @@ describe('the snapshots view', () => {
     await view.accept([{ key: ID, value: Buffer.from('no Avro'), appendTimeMs: T0 }]);
     expect(refused).toEqual(['bad-magic']);
     expect(held().snapshot.version).toBe(3);
+  });
+
+  it('goes on after parts that do not make up a value', async () => {
+    const { world, view, held, refused } = await setUp();
+    const { snapshots } = world.topics;
+    const parts = toParts(ID, randomBytes(1_000_000));
+    await view.start();
+    for (const { key, headers } of parts) {
+      await world.append(snapshots, { key, value: Buffer.from('another'), headers: headers! }, 0);
+    }
+    await world.append(snapshots, { key: ID, value: world.codecs.snapshot.encode(snapshot(4)) }, 0);
+    await view.catchUp();
+    await view.stop();
+    expect(refused).toEqual(['contradictory']);
+    expect(held().snapshot.version).toBe(4);
   });
 });

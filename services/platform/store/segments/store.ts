@@ -36,6 +36,8 @@ const CHECKPOINT_SEGMENTS = 8;
 /** Fewer segments are not worth writing anew. */
 const COLLECTED_SEGMENTS_MIN = 4;
 const NOTHING = new Uint8Array(0);
+/** One for all stores of the process: a segment is read as a whole and done with at once. */
+let whole: record.Bytes | null = null;
 
 /** @throws Unavailable when another process has the folder open, or the disk refuses. */
 export async function openSegmentStore(options: SegmentStoreOptions): Promise<Store> {
@@ -328,9 +330,9 @@ class SegmentStore implements Store {
   }
 
   private readWhole(segment: Segment): record.Bytes {
-    const bytes = new record.Bytes(record.alignedTo8(segment.end));
-    segment.read(0, bytes, segment.end);
-    return bytes;
+    whole ??= new record.Bytes(SEGMENT_BYTES_MAX);
+    if (segment.read(0, whole, segment.end) < segment.end) throw unreadable(`${segment.path} is shorter than it was`);
+    return whole;
   }
 
   /** Goes on while commits do; that it failed is said by the next one. */
@@ -362,6 +364,8 @@ class SegmentStore implements Store {
   }
 
   private async drop(segment: Segment): Promise<void> {
+    // The checkpoint before may have dropped it, and its slot may be another's by now.
+    if (this.state.segments.get(segment.slot) !== segment) return;
     await segment.remove();
     this.state.segments.delete(segment.slot);
     this.kept = this.kept.filter((kept) => kept !== segment);
