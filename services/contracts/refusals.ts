@@ -25,6 +25,10 @@ export const REFUSALS = {
     "The record's key is not the event's unit, so that it may stand in another partition than the unit's other events.",
   'wrong-partition':
     "The record stands in another partition than Kafka's murmur2 gives its key, so that the unit's other events are elsewhere.",
+  missing: 'A row of a file of past events lacks a field that its event must have.',
+  'unreadable-row': 'A row of a file of past events cannot be read as its format has it.',
+  'unknown-metric': 'No experiment that a past reward could reach learns from its metric.',
+  crowded: 'A file of past events has more of the unit than is learned from in one span of log time.',
   ...LEARNING_REFUSALS,
 } as const;
 
