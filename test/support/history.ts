@@ -6,7 +6,7 @@ import { parquetWriteFile } from 'hyparquet-writer';
 export const HISTORY_EXPERIMENT = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
-reward: { metric: revenue, fold: sum, min: 0, max: 4 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 4 }
 attribution: { window: 7d }
 cohort: 1d
 `;

@@ -74,7 +74,7 @@ export function pastReward(columns: Columns<RewardField>, cells: Cells, rules: H
   const value = numberOf('value', columns.needed('value', cells));
   const metric =
     given('metric', columns.perhaps('metric', cells)) ??
-    experiment?.reward.metric ??
+    onlyMetric(experiment) ??
     textOf('metric', columns.needed('metric', cells));
   assertLearned(metric, experiment, rules);
   const decisionId = given('decision', columns.perhaps('decision', cells));
@@ -117,10 +117,16 @@ function known(id: string, { experiments }: HistoryRules): Experiment {
   refuse('unknown-experiment', `${JSON.stringify(id)}: ${unknownName('experiment', id, [...experiments.keys()])}`);
 }
 
+/** Of an experiment with several, each row must say which it is. */
+function onlyMetric(experiment: Experiment | null): string | null {
+  const [first, second] = experiment?.reward.metrics.keys() ?? [];
+  return second === undefined ? (first ?? null) : null;
+}
+
 /** A reward that nothing learns from is most often a misspelt one. */
 function assertLearned(metric: string, experiment: Experiment | null, { experiments }: HistoryRules): void {
   const reached = experiment === null ? [...experiments.values()] : [experiment];
-  const metrics = new Set(reached.map(({ reward }) => reward.metric));
+  const metrics = new Set(reached.flatMap(({ reward }) => [...reward.metrics.keys()]));
   if (metrics.has(metric)) return;
   refuse('unknown-metric', `${JSON.stringify(metric)}: ${unknownName('metric', metric, [...metrics])}`);
 }

@@ -12,7 +12,7 @@ import { LIMITS } from '../../support/core.ts';
 const COUPON = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 30d }
 slots: 2
 `;
@@ -23,7 +23,7 @@ context:
   - { name: age, kind: number, mean: 40, scale: 10 }
   - { name: returning, kind: boolean }
   - { name: plan, kind: category, values: [free, paid] }
-reward: { metric: clicks, fold: max, min: 0, max: 1 }
+reward: { metrics: { clicks: { fold: max } }, min: 0, max: 1 }
 attribution: { window: 1d }
 `;
 const ONLY_COUPON = ['--set', 'experiment=coupon'];
