@@ -21,8 +21,8 @@ const OPTIONS = {
   },
 } as const;
 
-/** The learners' limits, which decide how long topics must keep what. */
-export const DOCTOR_CONFIG = defineConfig(JOIN_OPTIONS);
+/** The learners' limits, which decide how long topics must keep what and how much of a unit is learned from. */
+export const LIMITS_CONFIG = defineConfig(JOIN_OPTIONS);
 
 export const CLI_CONFIG = defineConfig(OPTIONS);
 export type CliValues = Values<typeof OPTIONS>;

@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { createCodecs } from '../contracts/codec.ts';
 import { topicNames } from '../contracts/keys.ts';
 import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { readPosition, writePosition } from '../platform/files/position.ts';
+import { openRows } from '../platform/files/rows.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { createLogger } from '../platform/logging.ts';
+import { startProgress } from '../platform/progress.ts';
 import { registerAll, standings } from '../platform/registry/register.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
 import type { CliValues } from './config.ts';
@@ -52,6 +55,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version,
   nowMs: Date.now,
   readFile: (path) => readFile(path, 'utf8'),
+  historyFiles: { openRows, readPosition, writePosition },
+  progress: (options) => startProgress({ ...options, to: process.stderr }),
   connect,
   replay: (args) => runService('replay', args),
   simulate: (args) => runService('simulator', args),

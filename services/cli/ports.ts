@@ -1,7 +1,10 @@
 /** What the commands need of the world; main.ts gives the real one, tests an embedded one. */
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
+import type { Position } from '../platform/files/position.ts';
+import type { OpenRows } from '../platform/files/rows.ts';
 import type { Log } from '../platform/log/port.ts';
+import type { Progress, ProgressOptions } from '../platform/progress.ts';
 import type { CliValues } from './config.ts';
 
 /** One installation of Croupier. Nothing is connected to before it is used. */
@@ -40,12 +43,23 @@ export interface CliPorts {
   /** This machine's clock, since 1970. */
   nowMs(): number;
   readFile(path: string): Promise<string>;
+  readonly historyFiles: HistoryFiles;
+  /** Shows how far a long command is. */
+  progress(options: Omit<ProgressOptions, 'to'>): Progress;
   /** @throws Invalid `config`. */
   connect(values: CliValues, options: { readonly verbose: boolean }): Installation;
   /** Runs the replay service with these arguments. @returns its exit code. */
   replay(args: readonly string[]): Promise<number>;
   /** Runs the simulator with these arguments. @returns its exit code. */
   simulate(args: readonly string[]): Promise<number>;
+}
+
+/** What a backfill reads, and where it keeps how far it has come. */
+export interface HistoryFiles {
+  readonly openRows: OpenRows;
+  /** @returns `null` when there is no such file yet. @throws Invalid `position`. */
+  readPosition(path: string): Promise<Position | null>;
+  writePosition(path: string, position: Position): Promise<void>;
 }
 
 export interface TextSink {

@@ -4,8 +4,10 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { CroupierError } from '../core/errors.ts';
+import { STREAMS } from '../core/events.ts';
 import { optionsFor } from '../platform/config.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
+import { backfill } from './commands/backfill.ts';
 import {
   type DecideOptions,
   type DeciderAddress,
@@ -19,7 +21,7 @@ import { experimentsApply, experimentsDelete, experimentsList } from './commands
 import { explainDecision, parseSince } from './commands/explain.ts';
 import { topicsCreate } from './commands/topics.ts';
 import { warmStart } from './commands/warm-start.ts';
-import { CLI_CONFIG, type CliValues, DOCTOR_CONFIG } from './config.ts';
+import { CLI_CONFIG, type CliValues, LIMITS_CONFIG } from './config.ts';
 import type { Answer, CliPorts, Installation } from './ports.ts';
 
 const EXAMPLES = `
@@ -31,6 +33,7 @@ Examples:
   croupier reward coupon --user 42 --value 12.5
   croupier stats coupon
   croupier explain 01980b5e-2d3c-7a10-9d0e-5f2c8a7b6c1d
+  croupier backfill decisions history.csv --set experiment=coupon --dry-run
   croupier replay --help
   croupier simulate --help
 
@@ -111,6 +114,7 @@ function createProgram(session: Session, args: readonly string[]): Command {
   addExperiments(program, session);
   addDecider(program, session);
   addExplain(program, session);
+  addBackfill(program, session);
   addServices(program, session, args);
   return program;
 }
@@ -137,8 +141,8 @@ function addDoctor(program: Command, session: Session): void {
   const command = program
     .command('doctor')
     .description('look whether topics, schemas and clocks are as they must be, and say how to put right what is not');
-  optionsFor(command, DOCTOR_CONFIG).action(async (flags: Record<string, unknown>, command: Command) => {
-    const limits = joinLimits(DOCTOR_CONFIG.parse({ env: session.ports.environment, flags }));
+  optionsFor(command, LIMITS_CONFIG).action(async (flags: Record<string, unknown>, command: Command) => {
+    const limits = joinLimits(LIMITS_CONFIG.parse({ env: session.ports.environment, flags }));
     await session.withInstallation(command, (installation) => doctor(installation, session.ports, limits));
   });
 }
@@ -270,6 +274,47 @@ function addExplain(program: Command, session: Session): void {
     );
 }
 
+interface BackfillFlags extends Readonly<Record<string, unknown>> {
+  readonly map?: readonly string[];
+  readonly set?: readonly string[];
+  readonly sort?: true;
+  readonly skipRefused?: true;
+  readonly dryRun?: true;
+  readonly position?: string;
+}
+
+function addBackfill(program: Command, session: Session): void {
+  const parent = program.command('backfill').description('past events from files into the topics; decisions first');
+  for (const stream of STREAMS) {
+    const command = parent
+      .command(stream)
+      .description(
+        stream === 'decisions'
+          ? 'time, unit, arm, propensity and experiment of each, in order of time; perhaps id, policy, reason, context.NAME'
+          : 'time, unit, value and metric or experiment of each; perhaps decision, arm, id, revision',
+      )
+      .argument('<files...>', '.csv, .tsv, .ndjson, .jsonl or .parquet, as if they were one')
+      .option('--map <field=column>', 'where a field is, when its column has no usual name; may be repeated', also)
+      .option('--set <field=value>', 'the same for all rows, such as experiment=coupon; may be repeated', also);
+    if (stream === 'decisions') command.option('--sort', 'put rows in order of time, in memory');
+    command
+      .option('--skip-refused', 'append the others when rows are refused')
+      .option('--dry-run', 'check and tell, append nothing')
+      .option('--position <file>', 'keep there how far it has come; the same command again goes on from there');
+    optionsFor(command, LIMITS_CONFIG).action(async (files: string[], flags: BackfillFlags, command: Command) => {
+      const { map = [], set = [], position = null } = flags;
+      const options = {
+        ...{ stream, files, position, columns: { map, set } },
+        limits: joinLimits(LIMITS_CONFIG.parse({ env: session.ports.environment, flags })),
+        sort: flags.sort === true,
+        skipRefused: flags.skipRefused === true,
+        dryRun: flags.dryRun === true,
+      };
+      await session.withInstallation(command, (installation) => backfill(installation, session.ports, options));
+    });
+  }
+}
+
 /** Services of their own, with their own options; here they only have their places among the commands. */
 function addServices(program: Command, session: Session, args: readonly string[]): void {
   const { replay, simulate } = session.ports;
@@ -330,6 +375,11 @@ function count(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= 10_000) return value;
   throw new InvalidArgumentError('Allowed is a whole number from 1 to 10000.');
+}
+
+/** One more of an option that may be repeated. */
+function also(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 function decimal(text: string): number {

@@ -6,12 +6,14 @@ import type { z } from 'zod';
 import { Invalid } from '../core/errors.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
 import { contextDimension, type Experiment, type Forgetting, type PolicySpec } from '../core/experiment.ts';
+import type { Formula } from '../core/expressions/expression.ts';
 import { layoutArmIds } from '../core/layout.ts';
 import type { Policy } from '../core/policies/policy.ts';
 import { SECTIONS, type Sections } from './experiment-shape.ts';
 import { layoutProblems } from './layout.ts';
 import { DIMENSION_MAX } from './limits.ts';
 import { unknownName } from './nearest.ts';
+import { formulaProblems, rewardFormula } from './reward-formula.ts';
 import { listing, type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
 
 export type PolicyDescription = Pick<Policy, 'kind' | 'parameters' | 'contextual' | 'indicatorsOnly' | 'layoutsOnly'>;
@@ -165,20 +167,30 @@ class Reader {
     return this.problems.length === problems;
   }
 
-  private checkReward({ arms, layout, reward }: Partial<Sections>): void {
+  private checkReward({ arms, context, reward }: Partial<Sections>): void {
     if (reward === undefined) return;
     if (reward.min >= reward.max) this.report(['reward', 'min'], `must be below max ${reward.max}`);
-    const { cost } = reward;
-    if (cost === null) return;
-    if (layout !== undefined) {
-      this.report(['reward', 'cost'], 'the arms of a layout have no attributes to subtract; leave it out');
-      return;
+    const formula = this.formulaOf(reward);
+    // What it may read is known when all of that is right.
+    if (formula === null || arms === undefined || context === undefined) return;
+    for (const problem of formulaProblems(formula, { metrics: reward.metrics, arms, context })) {
+      this.report(['reward', 'value'], problem);
     }
-    arms?.forEach(({ attributes }, index) => {
-      if (!attributes.has(cost)) {
-        this.report(['arms', index, 'attributes', cost], `reward.cost subtracts the attribute ${cost} of every arm`);
-      }
-    });
+  }
+
+  /** @returns `null` when there is none. */
+  private formulaOf({ value, metrics }: Sections['reward']): Formula | null {
+    if (value === undefined && metrics.size > 1) {
+      this.report(['reward', 'value'], `allowed is a formula over ${[...metrics.keys()].join(', ')}`);
+      return null;
+    }
+    try {
+      return rewardFormula(value, metrics);
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      this.report(['reward', 'value'], error.message);
+      return null;
+    }
   }
 
   private checkOnce(names: readonly string[], pathOf: (index: number) => Path): void {
@@ -265,14 +277,7 @@ function toExperiment(sections: DefinedSections, policies: readonly PolicySpec[]
     slots: sections.slots,
     holdout: sections.holdout && { share: sections.holdout.share, armId: sections.holdout.arm as ArmId },
     context: sections.context,
-    reward: {
-      metric: reward.metric,
-      fold: reward.fold,
-      min: reward.min,
-      max: reward.max,
-      costAttribute: reward.cost,
-      missing: reward.missing,
-    },
+    reward: { ...reward, value: rewardFormula(reward.value, reward.metrics) },
     attribution: { model: attribution.model, windowMs: attribution.window },
     cohortMs: sections.cohort,
     forgetting: forgettingOf(sections),

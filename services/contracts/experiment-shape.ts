@@ -1,9 +1,17 @@
 /** The shape of an experiment file, section by section. Not here: what the sections must have in common. */
 import { z } from 'zod';
-import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
+import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX, MISSING_MODES } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { ARMS_MAX, ASPECTS_MAX, CROSSED_MAX, DIMENSION_MAX, SLOTS_MAX, TEXT_LENGTH_MAX } from './limits.ts';
+import {
+  ARMS_MAX,
+  ASPECTS_MAX,
+  CROSSED_MAX,
+  DIMENSION_MAX,
+  METRICS_MAX,
+  SLOTS_MAX,
+  TEXT_LENGTH_MAX,
+} from './limits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -98,19 +106,19 @@ const feature = z.discriminatedUnion(
   { error: 'allowed are boolean, number, category, hash, cross, each with a name' },
 );
 
-const missing = z.discriminatedUnion(
-  'mode',
-  [mapping({ mode: z.literal('impute'), value: number() }), mapping({ mode: z.literal('labelled') })],
-  { error: 'allowed are impute (with a value) and labelled' },
-);
+const metrics = z
+  .record(text(), mapping({ fold: choice(...FOLDS), default: number().default(0) }), {
+    error: 'allowed is a mapping from names of metrics to how each is read, such as { purchase: { fold: sum } }',
+  })
+  .transform((named) => new Map(Object.entries(named)))
+  .refine(({ size }) => size >= 1 && size <= METRICS_MAX, `allowed are 1 to ${METRICS_MAX} metrics`);
 
 const reward = mapping({
-  metric: text(),
-  fold: choice(...FOLDS),
+  metrics,
+  value: z.string('allowed is a formula, such as metric.purchase - arm.cost').optional(),
   min: number(),
   max: number(),
-  cost: text().nullable().default(null),
-  missing: missing.default({ mode: 'impute', value: 0 }),
+  missing: choice(...MISSING_MODES).default('impute'),
 });
 
 const attribution = mapping({

@@ -12,15 +12,17 @@ import {
   HOLDOUT_SHARE_MAX,
   type Holdout,
   type Layout,
+  type MissingMode,
   type PolicySpec,
   type RewardSpec,
 } from '../core/experiment.ts';
 import { layoutArmIds } from '../core/layout.ts';
 import { counted, finite, namedMap, sortedEntries, text, timeMs, whole } from './checks.ts';
 import { layoutProblems } from './layout.ts';
-import { ARMS_MAX, ASPECTS_MAX, DIMENSION_MAX, SLOTS_MAX } from './limits.ts';
+import { ARMS_MAX, ASPECTS_MAX, DIMENSION_MAX, METRICS_MAX, SLOTS_MAX } from './limits.ts';
 import { fromPrior, type PriorRecord, toPrior } from './prior.ts';
 import { refuse } from './refusals.ts';
+import { formulaProblems, rewardFormula } from './reward-formula.ts';
 
 interface NamedNumber {
   readonly name: string;
@@ -74,12 +76,11 @@ interface LayoutRecord {
   readonly crosses: readonly { readonly first: string; readonly second: string }[];
 }
 interface RewardRecord {
-  readonly metric: string;
-  readonly fold: Fold;
+  readonly metrics: readonly { readonly name: string; readonly fold: Fold; readonly default: number }[];
+  readonly value: string;
   readonly min: number;
   readonly max: number;
-  readonly costAttribute: string | null;
-  readonly missingValue: number | null;
+  readonly missing: MissingMode;
 }
 
 /** The append time of this version's own record is not known when it is written: readers add it. */
@@ -91,7 +92,11 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     layout: toLayout(experiment.layout),
     policies: experiment.policies.map(({ kind, parameters }) => ({ kind, parameters: sortedEntries(parameters) })),
     context: experiment.context.map(toFeature),
-    reward: { ...reward, missingValue: reward.missing.mode === 'impute' ? reward.missing.value : null },
+    reward: {
+      ...reward,
+      metrics: sortedEntries(reward.metrics).map(({ name, value }) => ({ name, ...value })),
+      value: reward.value.text,
+    },
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment),
     prior: toPrior(experiment.prior),
@@ -128,7 +133,7 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     slots: whole('slots', raw.slots, { min: 1, max: SLOTS_MAX }),
     holdout: fromHoldout(raw.holdout, arms),
     context,
-    reward: fromReward(raw.reward),
+    reward: fromReward(raw.reward, arms, context),
     attribution: fromAttribution(raw.attribution),
     cohortMs: whole('cohortMs', raw.cohortMs, { min: 1 }),
     forgetting: fromForgetting(raw),
@@ -305,18 +310,19 @@ function distinct(what: string, names: readonly string[], min: number): readonly
   return names.map((name) => text(what, name));
 }
 
-function fromReward(raw: RewardRecord): RewardSpec {
+function fromReward(raw: RewardRecord, arms: readonly Arm[], context: readonly Feature[]): RewardSpec {
   const min = finite('min', raw.min);
   const max = finite('max', raw.max);
   if (!(min < max)) refuse('contradictory', `reward min ${min} is not below max ${max}`);
-  const { missingValue, costAttribute } = raw;
-  return {
-    metric: text('metric', raw.metric),
-    fold: raw.fold,
-    min,
-    max,
-    costAttribute: costAttribute === null ? null : text('costAttribute', costAttribute),
-    missing:
-      missingValue === null ? { mode: 'labelled' } : { mode: 'impute', value: finite('missingValue', missingValue) },
-  };
+  const metrics = namedMap(
+    'metric',
+    counted('number-range', 'metrics', raw.metrics, 1, METRICS_MAX).map(({ name, fold, default: missing }) => ({
+      name,
+      value: { fold, default: finite(`default of ${name}`, missing) },
+    })),
+  );
+  const value = rewardFormula(raw.value, metrics);
+  const [problem] = formulaProblems(value, { metrics, arms, context });
+  if (problem !== undefined) refuse('contradictory', `reward ${JSON.stringify(raw.value)}: ${problem}`);
+  return { metrics, value, min, max, missing: raw.missing };
 }

@@ -3,10 +3,11 @@
  */
 import jsep from 'jsep';
 import { Invalid } from '../core/errors.ts';
-import { arity, type Expression, type Operation } from '../core/expressions/expression.ts';
+import { arity, type Expression, type Formula, type Operation } from '../core/expressions/expression.ts';
 
 const CHARS_MAX = 500;
 const NODES_MAX = 100;
+const IDENTIFIER = /^[A-Za-z_]\w*$/;
 
 const BINARY: ReadonlyMap<string, Operation> = new Map([
   ['+', 'add'],
@@ -52,6 +53,16 @@ export function parseExpression(text: string): Expression {
     return tree(node as jsep.CoreExpression, text, toTree);
   };
   return toTree(parsed);
+}
+
+/** @throws as `parseExpression` does. */
+export function parseFormula(text: string): Formula {
+  return { text, expression: parseExpression(text) };
+}
+
+/** @returns how a formula names it: `metric.ltv`, or `metric["ltv-d7"]` where it is no identifier. */
+export function nameText(of: string, name: string): string {
+  return IDENTIFIER.test(name) ? `${of}.${name}` : `${of}[${JSON.stringify(name)}]`;
 }
 
 function parsedBy(text: string): jsep.Expression {

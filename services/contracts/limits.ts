@@ -15,6 +15,8 @@ export const LAYOUT_COUNTS_MAX = 200_000;
 export const DIMENSION_MAX = 1_000;
 /** Of a prior: a definition is read by every process, and stays well below what brokers take by default. */
 export const PRIOR_BYTES_MAX = 800_000;
+/** That one experiment may learn from. */
+export const METRICS_MAX = 20;
 /** Features that one cross may combine. */
 export const CROSSED_MAX = 4;
 

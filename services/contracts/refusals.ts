@@ -19,11 +19,16 @@ export const REFUSALS = {
   'unknown-reason': 'The decision was dealt for a reason that this version does not know.',
   contradictory:
     'Parts of the record contradict each other: a name twice, lengths that differ, sums not in normal form.',
+  expression: 'A formula does not parse, is too long, or uses an operator or function that there is not.',
   'no-value': 'The record has no value: a tombstone, where every record is an event.',
   'key-mismatch':
     "The record's key is not the event's unit, so that it may stand in another partition than the unit's other events.",
   'wrong-partition':
     "The record stands in another partition than Kafka's murmur2 gives its key, so that the unit's other events are elsewhere.",
+  missing: 'A row of a file of past events lacks a field that its event must have.',
+  'unreadable-row': 'A row of a file of past events cannot be read as its format has it.',
+  'unknown-metric': 'No experiment that a past reward could reach learns from its metric.',
+  crowded: 'A file of past events has more of the unit than is learned from in one span of log time.',
   ...LEARNING_REFUSALS,
 } as const;
 

@@ -5,6 +5,7 @@
  */
 import { Invalid } from './errors.ts';
 import type { ArmId, ExperimentId } from './events.ts';
+import { type Formula, namesOf } from './expressions/expression.ts';
 
 export interface Arm {
   readonly id: ArmId;
@@ -61,17 +62,27 @@ export interface Layout {
 export const FOLDS = ['sum', 'max', 'min', 'first', 'last', 'mean'] as const;
 export type Fold = (typeof FOLDS)[number];
 
-export interface RewardSpec {
-  readonly metric: string;
+/** One metric that an experiment learns from. */
+export interface Metric {
   /** How several rewards of one decision become one number. */
   readonly fold: Fold;
-  /** Declared range of the folded value less cost; mapped to [0, 1], clipped and counted outside it. */
+  /** What stands for that number while there is none. */
+  readonly default: number;
+}
+
+/** What a decision counts as while it has no reward at all: its value with the metrics' defaults, or nothing. */
+export const MISSING_MODES = ['impute', 'labelled'] as const;
+export type MissingMode = (typeof MISSING_MODES)[number];
+
+export interface RewardSpec {
+  /** By name; at least one, each of them read by the formula. */
+  readonly metrics: ReadonlyMap<string, Metric>;
+  /** What a slot is worth, over the names of join/reward-formula.ts. */
+  readonly value: Formula;
+  /** Declared range of the value; mapped to [0, 1], clipped and counted outside it. */
   readonly min: number;
   readonly max: number;
-  /** Arm attribute subtracted from the folded value; `null` for none. */
-  readonly costAttribute: string | null;
-  /** What a decision without any reward yet counts as: `impute` a raw folded value, or leave it out (`labelled`). */
-  readonly missing: { readonly mode: 'impute'; readonly value: number } | { readonly mode: 'labelled' };
+  readonly missing: MissingMode;
 }
 
 /** By log order, of the decisions that a reward fits: the first, the last, or every one up to a limit (join/attribution.ts). */
@@ -204,28 +215,45 @@ export function assertCompatibleChange(before: Experiment, after: Experiment): v
   assertSameAspects(before, after);
   const fixed = ['context', 'reward', 'attribution', 'cohortMs'] as const;
   for (const field of fixed) {
-    if (JSON.stringify(before[field]) !== JSON.stringify(after[field])) {
+    const [was, is] = [shown(before[field]), shown(after[field])];
+    if (was !== is) {
       throw new Invalid(
         'experiment-change',
-        `experiment ${after.id}: ${field} cannot change from ${JSON.stringify(before[field])} to ` +
-          `${JSON.stringify(after[field])}; its sums would change their meaning. Define a new experiment id instead`,
+        `experiment ${after.id}: ${field} cannot change from ${was} to ${is}; its sums would change their meaning. Define a new experiment id instead`,
       );
     }
   }
+  const read = attributesRead(before.reward);
   for (const arm of before.arms) {
     const kept = armOf(after, arm.id);
     if (kept === undefined) {
       throw new Invalid('experiment-change', `experiment ${after.id}: arm ${arm.id} is missing; retire it instead`);
     }
-    const cost = before.reward.costAttribute;
-    if (cost !== null && kept.attributes.get(cost) !== arm.attributes.get(cost)) {
+    for (const attribute of read) {
+      const [was, is] = [arm.attributes.get(attribute), kept.attributes.get(attribute)];
+      if (was === is) continue;
       throw new Invalid(
         'experiment-change',
-        `experiment ${after.id}: ${cost} of arm ${arm.id} cannot change from ${arm.attributes.get(cost)} to ` +
-          `${kept.attributes.get(cost)}; its rewards would change their meaning. Add a new arm instead`,
+        `experiment ${after.id}: ${attribute} of arm ${arm.id} cannot change from ${was} to ${is}; its rewards would ` +
+          'change their meaning. Add a new arm instead',
       );
     }
   }
+}
+
+/** The attributes of arms that the reward's formula reads. */
+export function attributesRead({ value }: RewardSpec): string[] {
+  return namesOf(value.expression)
+    .filter((name) => name.startsWith('arm.'))
+    .map((name) => name.slice('arm.'.length));
+}
+
+/** A formula is shown by its text, from which all else of it comes. */
+function shown(field: Experiment['context' | 'reward' | 'attribution' | 'cohortMs']): string {
+  return JSON.stringify(field, (key, value: unknown) => {
+    if (key === 'expression') return undefined;
+    return value instanceof Map ? [...value].sort(([a], [b]) => (a < b ? -1 : 1)) : value;
+  });
 }
 
 /** Counts by pattern of the context are kept from the start or never, and an arm stands for its variants by its place. */

@@ -185,7 +185,7 @@ export class Decider {
     if (experimentId !== null && this.options.knowsDefinitions()) this.find(experimentId);
     return [...this.options.served.all()]
       .map(({ deciding }) => deciding.experiment)
-      .filter(({ id, reward }) => (experimentId === null || id === experimentId) && reward.metric === metric);
+      .filter(({ id, reward }) => (experimentId === null || id === experimentId) && reward.metrics.has(metric));
   }
 
   private async inTime(appended: Promise<void>, { rewardId }: Reward): Promise<void> {

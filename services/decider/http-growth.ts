@@ -26,6 +26,8 @@ const updateReward = z.strictObject({
   /** Index or id. Where decisions have several slots, the arm whose reward it is; else the decision says what was dealt. */
   arm: z.union([z.int(), z.string()]).nullish(),
   reward: z.number(),
+  /** What was measured; may be left out where the experiment learns from one metric. */
+  metric: z.string().nullish(),
   /** Taken and not used: what was known at the decision was logged with it. */
   context: context.nullish(),
   decision_id: z.string().nullish(),
@@ -87,7 +89,7 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     rewardId: told.reward_id ?? null,
     revision: 0,
     unitId: told.user_id,
-    metric: experiment.reward.metric,
+    metric: metricOf(experiment, told.metric ?? null),
     value: told.reward,
     occurredAtMs: null,
     decisionId: told.decision_id ?? null,
@@ -104,6 +106,17 @@ async function update(decider: Decider, body: unknown): Promise<object> {
     reward: reward.value,
     reward_id: reward.rewardId,
   };
+}
+
+/** @throws Invalid `metric-unknown`. */
+function metricOf({ id, reward }: Experiment, metric: string | null): string {
+  const known = [...reward.metrics.keys()];
+  const told = metric ?? (known.length === 1 ? known[0]! : null);
+  if (told !== null && reward.metrics.has(told)) return told;
+  throw new Invalid(
+    'metric-unknown',
+    `metric is ${told ?? 'missing'}, allowed of experiment ${id} are ${known.join(', ')}`,
+  );
 }
 
 /** @throws Invalid `arm-unknown`. */

@@ -68,9 +68,16 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
   };
 }
 
-/** @returns keys of the tallies on the log that the join has rolled up, or that are covered there already. */
+/**
+ * Of roll-ups that only the local store knows, sees to it that they are published, before what they cover is removed: by
+ * their cuts they may look published, since another owner has published as much without rolling up.
+ * @returns keys of the tallies on the log that the join has rolled up, or that are covered there already.
+ */
 export function coveredKeys({ sums, covered }: PublishedTallies, { state }: PartitionJoin): string[] {
   const rolledUp = sums.filter((one) => !one.rolledUp && state.sums.isRolledUp(one.experimentId, one.cohort));
+  for (const { experimentId, cohort } of rolledUp) {
+    state.sums.touch(experimentId, state.sums.standsUnder(experimentId, cohort));
+  }
   return [...covered, ...rolledUp].map(({ experimentId, partition, cohort }) =>
     cohortSumsKey(experimentId, partition, cohort),
   );

@@ -176,7 +176,7 @@ function define(
   world: Environment,
   { seed, policy: { spec, forgetting }, pendingExposure }: LearnerOptions,
 ): Experiment {
-  const reward = { metric: METRIC, fold: 'last', ...world.rewardRange, missing: { mode: 'labelled' } };
+  const reward = { metrics: { [METRIC]: { fold: 'last' } }, ...world.rewardRange, missing: 'labelled' };
   const named = world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } }));
   const file = {
     id: `simulation-${seed}`,
@@ -186,7 +186,7 @@ function define(
     floor: 0,
     slots: world.slots,
     context: world.features,
-    reward: world.layout === null ? { ...reward, cost: COST } : reward,
+    reward: world.layout === null ? { ...reward, value: `metric.${METRIC} - arm.${COST}` } : reward,
     attribution: { window: `${EVER_MS}ms` },
     cohort: `${cohortMs(forgetting)}ms`,
     forgetting: fileForgetting(forgetting),

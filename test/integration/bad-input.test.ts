@@ -13,6 +13,7 @@ import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { decision, experiment, reward, T0 } from '../support/core.ts';
+import { rewardSpec } from '../support/reward-spec.ts';
 import { World } from '../support/world.ts';
 
 const COUPON = 'coupon' as ExperimentId;
@@ -224,7 +225,7 @@ describe('poison in the inputs', () => {
 
   it('units, rewards and metrics may be called __proto__ or constructor', async () => {
     const world = await World.create({ partitions: 2 });
-    await world.define(experiment({ reward: { ...experiment().reward, metric: '__proto__' } }));
+    await world.define(experiment({ reward: rewardSpec({ metrics: { ['__proto__']: {} } }) }));
     const learner = await world.learner();
     for (const name of ['__proto__', 'constructor', 'toString']) {
       await world.send(

@@ -24,7 +24,7 @@ const PREFIX = `${uniqueName('cli')}.`;
 const FILE = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 30d }
 `;
 

@@ -8,7 +8,7 @@ const FILE = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
 context: [{ name: plan, kind: category, values: [free, paid] }]
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 50ms }
 `;
 

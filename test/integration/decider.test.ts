@@ -157,6 +157,13 @@ describe('the decider over HTTP', () => {
       'malformed',
     ],
     [
+      'an unknown metric',
+      '/update_reward',
+      { exp_id: 'coupon', user_id: 'u', arm: 0, reward: 1, metric: 'order' },
+      400,
+      'metric-unknown',
+    ],
+    [
       'a reward beyond all',
       '/update_reward',
       '{"exp_id":"coupon","user_id":"u","arm":0,"reward":1e999}',

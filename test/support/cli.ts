@@ -6,6 +6,8 @@ import { createCodecs } from '../../services/contracts/codec.ts';
 import { topicNames } from '../../services/contracts/keys.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
+import { readPosition, writePosition } from '../../services/platform/files/position.ts';
+import { openRows } from '../../services/platform/files/rows.ts';
 
 export interface Ran {
   readonly code: number;
@@ -31,6 +33,8 @@ export class CliWorld {
   readonly simulations: (readonly string[])[] = [];
   /** Instead of `answers`: the real one, for a decider that runs. */
   fetch: typeof fetch | null = null;
+  /** Called when a position has been written, to end a backfill there. */
+  afterPosition: () => void = () => {};
   /** What the terminal would have in its environment. */
   environment: Record<string, string> = {};
 
@@ -50,6 +54,15 @@ export class CliWorld {
       version: '0.0.0-test',
       nowMs: () => this.clock.nowMs + this.skewMs,
       readFile: async (path) => this.files.get(path) ?? Promise.reject(new Error('no such file')),
+      historyFiles: {
+        openRows,
+        readPosition,
+        writePosition: async (path, position) => {
+          await writePosition(path, position);
+          this.afterPosition();
+        },
+      },
+      progress: () => ({ update: () => {}, stop: () => {} }),
       connect: () => ({
         log: this.log,
         topics: this.topics,

@@ -23,6 +23,7 @@ import {
   type Rules,
 } from '../../services/core/learning/partition.ts';
 import type { PartitionSums } from '../../services/core/learning/sums.ts';
+import { rewardSpec } from './reward-spec.ts';
 
 /** When the tests' world begins, on the log's clock and everybody's. */
 export const T0 = Date.UTC(2026, 0, 1);
@@ -56,14 +57,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     slots: 1,
     holdout: null,
     context: [],
-    reward: {
-      metric: 'click',
-      fold: 'sum',
-      min: 0,
-      max: 4,
-      costAttribute: null,
-      missing: { mode: 'impute', value: 0 },
-    },
+    reward: rewardSpec(),
     attribution: { model: 'last-touch', windowMs: 100 },
     cohortMs: 50,
     forgetting: null,

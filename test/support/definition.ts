@@ -5,7 +5,8 @@
 import type { Context, ContextValue } from '../../services/core/context.ts';
 import { encodeContext, hashBucket } from '../../services/core/deciding/encode-context.ts';
 import type { InputEvent, Slot } from '../../services/core/events.ts';
-import type { Experiment, Feature } from '../../services/core/experiment.ts';
+import type { Experiment, Feature, Fold } from '../../services/core/experiment.ts';
+import { evaluate } from '../../services/core/expressions/expression.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
 import type { Outcome } from '../../services/core/join/worth.ts';
 import type { Rules } from '../../services/core/learning/partition.ts';
@@ -104,7 +105,7 @@ function fits(
   const delayMs = occurredAtMs - decision.decidedAtMs;
   const appendedAfterMs = first.clockMs - decision.clockMs;
   if (decision.experimentId !== experiment.id) return false;
-  if (metric !== experiment.reward.metric) return false;
+  if (![...experiment.reward.metrics.keys()].includes(metric)) return false;
   if (experimentId !== null && experimentId !== decision.experimentId) return false;
   if (decisionId !== null && decisionId !== decision.decisionId) return false;
   if (armId !== null && !decision.slots.map((slot) => slot.armId).includes(armId)) return false;
@@ -118,25 +119,64 @@ interface SlotOfDecision {
   readonly own: readonly RewardEntry[];
 }
 
-function outcomeOf({ decision, slot, own }: SlotOfDecision, { reward, arms }: Experiment, limits: JoinLimits): Outcome {
-  const values = own
-    .filter(({ armId }) => armId === null || armId === slot.armId)
+function outcomeOf(given: SlotOfDecision, experiment: Experiment, limits: JoinLimits): Outcome {
+  const { reward } = experiment;
+  const values = new Map([...reward.metrics.keys()].map((metric) => [metric, valuesOfMetric(metric, given, limits)]));
+  if (reward.missing === 'labelled' && [...values.values()].every((own) => own.length === 0)) {
+    return { rewardUnits: null, clipped: false };
+  }
+  const value = evaluate(reward.value.expression, (name) => numberOf(name, given, values, experiment));
+  const scaled = (value - reward.min) / (reward.max - reward.min);
+  if (Number.isNaN(scaled)) return { rewardUnits: 0, clipped: true };
+  const bounded = scaled < 0 ? 0 : scaled > 1 ? 1 : scaled;
+  return { rewardUnits: Math.round(bounded * 2 ** 20), clipped: scaled !== bounded };
+}
+
+function valuesOfMetric(wanted: string, { decision, slot, own }: SlotOfDecision, limits: JoinLimits): number[] {
+  return own
+    .filter(({ metric, armId }) => metric === wanted && (armId === null || armId === slot.armId))
     .toSorted((a, b) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))
     .flatMap(({ records }) => {
       const reaching = records.filter(({ clockMs }) => clockMs - decision.clockMs <= limits.windowMs + limits.graceMs);
       const value = reaching.toSorted((a, b) => a.revision - b.revision).at(-1)!.value;
       return value === null ? [] : [value];
     });
-  const cost =
-    reward.costAttribute === null ? 0 : arms.find(({ id }) => id === slot.armId)!.attributes.get(reward.costAttribute)!;
-  if (values.length === 0 && reward.missing.mode === 'labelled') return { rewardUnits: null, clipped: false };
-  const folded = values.length === 0 && reward.missing.mode === 'impute' ? reward.missing.value : fold(reward, values);
-  const scaled = (folded - cost - reward.min) / (reward.max - reward.min);
-  const bounded = scaled < 0 ? 0 : scaled > 1 ? 1 : scaled;
-  return { rewardUnits: Math.round(bounded * 2 ** 20), clipped: scaled !== bounded };
 }
 
-function fold({ fold: kind }: Experiment['reward'], values: readonly number[]): number {
+/** Of features, the numbers alone: as a request gave them, rounded to the grid. */
+function numberOf(
+  name: string,
+  { decision, slot }: SlotOfDecision,
+  values: ReadonlyMap<string, readonly number[]>,
+  { arms, context, reward }: Experiment,
+): number {
+  const [source, own] = name.split('.') as [string, string];
+  if (source === 'arm') return arms.find(({ id }) => id === slot.armId)!.attributes.get(own)!;
+  if (source === 'metric') {
+    const { fold: kind, default: byDefault } = reward.metrics.get(own)!;
+    return values.get(own)!.length === 0 ? byDefault : fold(kind, values.get(own)!);
+  }
+  const feature = context.find((each) => each.name === own)!;
+  const told = (value: ContextValue) => encodeContext(context, new Map([...NOBODY, [own, value]])).features;
+  if (feature.kind === 'boolean') {
+    const [no, yes] = [told(false), told(true)];
+    const at = yes.findIndex((cell, i) => cell !== no[i]);
+    return Number(decision.features[at] !== 0);
+  }
+  if (feature.kind !== 'number') throw new Error(`${name} is no number`);
+  const [low, high] = [told(feature.mean), told(feature.mean + feature.scale)];
+  const at = high.findIndex((cell, i) => cell !== low[i]);
+  return (decision.features[at]! / FEATURE_UNITS) * feature.scale + feature.mean;
+}
+
+/** Some value of each feature that the properties' contexts have. */
+const NOBODY: Context = new Map<string, ContextValue>([
+  ['returning', false],
+  ['country', 'nowhere'],
+  ['age', 0],
+]);
+
+function fold(kind: Fold, values: readonly number[]): number {
   const sum = values.reduce((a, b) => a + b);
   switch (kind) {
     case 'sum':

@@ -25,7 +25,7 @@ import { until } from './until.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-const POLLS_MAX = 30;
+const BOOKS_MS_MAX = 60_000;
 const LINES_KEPT = 20;
 const READY_MS_MAX = 30_000;
 
@@ -140,7 +140,8 @@ export class Installation {
     const reader = this.log.reader();
     try {
       reader.assign(await startOf(this.log, this.topics.tallies));
-      for (let polls = 0; polls < POLLS_MAX; polls++) {
+      const deadlineMs = performance.now() + BOOKS_MS_MAX;
+      while (performance.now() < deadlineMs) {
         for (const { records } of await reader.poll({ maxRecords: 1_000, waitMsMax: 1_000 })) {
           for (const { value } of records) {
             const tally = value === null ? null : this.codecs.tally.decode(value);

@@ -30,7 +30,8 @@ const SERVICES = ['learner/', 'decider/', 'replay/', 'simulator/', 'client/', 'c
 
 const ROOMS: readonly Room[] = [
   ...coreRooms({
-    'core/': [],
+    // A definition holds formulas.
+    'core/': ['core/expressions/'],
     'core/numerics/': [],
     'core/sums/': [],
     'core/allocation/': [],
@@ -40,7 +41,7 @@ const ROOMS: readonly Room[] = [
     'core/evaluation/': ['core/numerics/'],
     'core/deciding/': ['core/policies/', 'core/allocation/'],
     // Of deciding only what a snapshot is: the learner builds what the decider reads.
-    'core/learning/': ['core/join/', 'core/sums/', 'core/policies/', 'core/deciding/snapshot.ts'],
+    'core/learning/': ['core/expressions/', 'core/join/', 'core/sums/', 'core/policies/', 'core/deciding/snapshot.ts'],
   }),
   {
     name: 'contracts/',

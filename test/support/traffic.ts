@@ -6,6 +6,7 @@ import type { ExperimentId } from '../../services/core/events.ts';
 import { ATTRIBUTION_MODELS, type Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
 import { decision, experiment, reward, T0 } from './core.ts';
+import { rewardSpec } from './reward-spec.ts';
 import { type Event, World } from './world.ts';
 
 export const TRAFFIC_LIMITS: JoinLimits = {
@@ -23,14 +24,10 @@ const EXPERIMENTS: readonly Experiment[] = ['coupon', 'banner', 'layout'].map((i
     id: id as ExperimentId,
     attribution: { model: ATTRIBUTION_MODELS[index]!, windowMs: 2_000 },
     cohortMs: 1_000,
-    reward: {
-      metric: 'click',
-      fold: index === 0 ? 'sum' : 'last',
-      min: 0,
-      max: 4,
-      costAttribute: null,
-      missing: index === 2 ? { mode: 'labelled' } : { mode: 'impute', value: 0 },
-    },
+    reward: rewardSpec({
+      metrics: { click: { fold: index === 0 ? 'sum' : 'last' } },
+      missing: index === 2 ? 'labelled' : 'impute',
+    }),
   }),
 );
 

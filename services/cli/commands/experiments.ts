@@ -155,6 +155,13 @@ function numbersText(numbers: ReadonlyMap<string, number>): string {
   return `(${[...numbers].map(([name, value]) => `${name} ${value}`).join(', ')})`;
 }
 
+/** A value that is its only metric, as most are, by that alone. */
+function rewardText({ metrics, value }: Experiment['reward']): string {
+  const folds = [...metrics].map(([name, { fold }]) => `${fold} of ${name}`).join(', ');
+  const alone = metrics.size === 1 && value.expression.kind === 'name';
+  return alone ? folds : `${value.text} (${folds})`;
+}
+
 function listRow(experiment: Experiment): (string | number)[] {
   const { id, version, state, policies, arms, reward, attribution, appliedAtMs } = experiment;
   const active = arms.filter((arm) => arm.state === 'active').length;
@@ -164,7 +171,7 @@ function listRow(experiment: Experiment): (string | number)[] {
     state,
     policies.map(({ kind }) => kind).join(', '),
     active === arms.length ? `${active}` : `${active} and ${arms.length - active} retired`,
-    `${reward.fold} of ${reward.metric}`,
+    rewardText(reward),
     formatDuration(attribution.windowMs),
     priorText(experiment),
     new Date(appliedAtMs.at(-1)!).toISOString(),

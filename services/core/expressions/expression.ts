@@ -9,6 +9,12 @@ export type Expression =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'apply'; readonly operation: Operation; readonly to: readonly Expression[] };
 
+/** A formula as it was written, and what that says. */
+export interface Formula {
+  readonly text: string;
+  readonly expression: Expression;
+}
+
 /** Comparisons and logic give 1 or 0, and whatever is not 0 holds. */
 const OPERATIONS = {
   negate: (a: number) => -a,

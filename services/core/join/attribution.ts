@@ -95,7 +95,7 @@ function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experime
     reaches(reward.records[0].clockMs, decision, limits) &&
     delayMs >= 0 &&
     delayMs <= experiment.attribution.windowMs &&
-    reward.metric === experiment.reward.metric &&
+    experiment.reward.metrics.has(reward.metric) &&
     (reward.experimentId === null || reward.experimentId === decision.experimentId) &&
     (reward.decisionId === null || reward.decisionId === decision.decisionId) &&
     (reward.armId === null || decision.slots.some((slot) => slot.armId === reward.armId))

@@ -1,18 +1,20 @@
 /**
- * What a decision is worth, slot by slot, by the rewards that belong to it: revisions settled, values folded, cost taken
- * off, scaled to the declared range. Not here: which rewards belong to it (attribution.ts), and sums (learning).
+ * What a decision is worth, slot by slot, by the rewards that belong to it: revisions settled, each metric folded, the
+ * formula applied, its value scaled to the declared range. Not here: which rewards belong to it (attribution.ts), and sums
+ * (learning).
  */
 import type { ArmId } from '../events.ts';
-import { armOf, type Experiment, type RewardSpec } from '../experiment.ts';
+import type { Experiment, Fold, RewardSpec } from '../experiment.ts';
 import { quantizeReward } from '../quantize.ts';
 import { reaches } from './attribution.ts';
 import type { DecisionEntry, JoinLimits, RewardEntry } from './group.ts';
+import { slotValue } from './reward-formula.ts';
 
 /** What one slot of a decision contributes to the sums. */
 export interface Outcome {
   /** Reward in reward units; `null` while the slot does not count. */
   readonly rewardUnits: number | null;
-  /** The folded reward lay outside the declared range. */
+  /** Its value lay outside the declared range, or was no number. */
   readonly clipped: boolean;
 }
 
@@ -24,15 +26,16 @@ export function outcomesOf(
   limits: JoinLimits,
 ): Outcome[] {
   const inOrder = owned.length < 2 ? owned : owned.toSorted(byOccurrence);
-  const values: NamedValue[] = [];
+  const values: MetricValue[] = [];
   for (const reward of inOrder) {
     const value = currentValue(reward, decision, limits);
-    if (value !== null) values.push({ armId: reward.armId, value });
+    if (value !== null) values.push({ metric: reward.metric, armId: reward.armId, value });
   }
-  return decision.slots.map(({ armId }) => outcomeOf(armId, values, experiment));
+  return decision.slots.map(({ armId }) => outcomeOf(armId, decision.features, values, experiment));
 }
 
-interface NamedValue {
+interface MetricValue {
+  readonly metric: string;
   /** The one slot's that it counts for; `null` for every slot. */
   readonly armId: ArmId | null;
   readonly value: number;
@@ -52,25 +55,29 @@ function currentValue(reward: RewardEntry, decision: DecisionEntry, limits: Join
   return current.value;
 }
 
-function outcomeOf(armId: ArmId, named: readonly NamedValue[], experiment: Experiment): Outcome {
+function outcomeOf(
+  armId: ArmId,
+  features: readonly number[],
+  values: readonly MetricValue[],
+  experiment: Experiment,
+): Outcome {
   const { reward } = experiment;
-  const values = named.filter((each) => each.armId === null || each.armId === armId).map(({ value }) => value);
-  if (values.length === 0 && reward.missing.mode === 'labelled') return { rewardUnits: null, clipped: false };
-  const folded = values.length === 0 ? imputed(reward) : fold(reward.fold, values);
-  const cost = reward.costAttribute === null ? 0 : armAttribute(experiment, armId, reward.costAttribute);
-  return scale(folded - cost, reward);
-}
-
-function imputed(reward: RewardSpec): number {
-  return reward.missing.mode === 'impute' ? reward.missing.value : 0;
-}
-
-function armAttribute(experiment: Experiment, armId: ArmId, name: string): number {
-  return armOf(experiment, armId)?.attributes.get(name) ?? 0;
+  let came = false;
+  const folded: number[] = [];
+  for (const [name, metric] of reward.metrics) {
+    const own: number[] = [];
+    for (const each of values) {
+      if (each.metric === name && (each.armId === null || each.armId === armId)) own.push(each.value);
+    }
+    came ||= own.length > 0;
+    folded.push(own.length === 0 ? metric.default : fold(metric.fold, own));
+  }
+  if (!came && reward.missing === 'labelled') return { rewardUnits: null, clipped: false };
+  return scale(slotValue({ armId, features, folded }, experiment), reward);
 }
 
 /** @param values at least one, in order of occurrence. */
-function fold(kind: RewardSpec['fold'], values: readonly number[]): number {
+function fold(kind: Fold, values: readonly number[]): number {
   switch (kind) {
     case 'sum':
       return values.reduce((a, b) => a + b);
@@ -87,9 +94,9 @@ function fold(kind: RewardSpec['fold'], values: readonly number[]): number {
   }
 }
 
-/** Maps the declared range to [0, 1] and on to reward units. */
+/** Maps the declared range to [0, 1] and on to reward units; what is no number counts as the least. */
 function scale(value: number, { min, max }: RewardSpec): Outcome {
   const scaled = (value - min) / (max - min);
-  const bounded = Math.min(1, Math.max(0, scaled));
+  const bounded = scaled > 0 ? Math.min(1, scaled) : 0;
   return { rewardUnits: quantizeReward(bounded), clipped: bounded !== scaled };
 }

@@ -4,7 +4,8 @@
  */
 import { Invalid } from '../errors.ts';
 import type { ArmId } from '../events.ts';
-import type { Arm, ArmPrior, Experiment, RewardSpec } from '../experiment.ts';
+import { type Arm, type ArmPrior, attributesRead, type Experiment } from '../experiment.ts';
+import { affineIn } from '../expressions/affine.ts';
 import type { ExactVector } from '../sums/exact.ts';
 import { gramStart, N, SUM_R, SUM_RR, type SumsLayout, VECTOR_START } from '../sums/layout.ts';
 import { keptLayout, naturalSums } from './natural-sums.ts';
@@ -81,7 +82,7 @@ export function priorFromCounts(
     if (!(n >= 0 && n < Number.POSITIVE_INFINITY)) {
       throw new Invalid('prior', `arm ${armId}: n is ${n}, allowed is a number of at least 0`);
     }
-    const { least, width } = scaleOf(experiment.reward, arm);
+    const { least, width } = scaleOf(experiment, arm);
     const sumR = within((sumReward - n * least) / width, 0, n, () => {
       const allowed = `${n * least} to ${n * (least + width)}`;
       return `arm ${armId}: rewards add up to ${sumReward}, allowed for ${n} of them is ${allowed}`;
@@ -120,8 +121,7 @@ export function priorFromExperiment(
     const vector = sums.get(id);
     const their = theirs.get(id);
     if (vector === undefined || their === undefined) return [];
-    const from = scaleOf(source.reward, their);
-    const to = scaleOf(target.reward, arm);
+    const { from, to } = scalesOf(source, their, target, arm);
     const moved = rescaled(
       naturalSums(vector, layout),
       layout,
@@ -176,10 +176,35 @@ function weighed({ n, sumR, sumRR, contextSums }: Sums, discount: number): Sums 
 }
 
 /** A reported reward v of an arm is (v − least) / width in [0, 1]. */
-function scaleOf(reward: RewardSpec, { attributes }: Arm): { readonly least: number; readonly width: number } {
-  const { costAttribute, min, max } = reward;
-  const cost = costAttribute === null ? 0 : (attributes.get(costAttribute) ?? 0);
-  return { least: min + cost, width: max - min };
+interface Scale {
+  readonly least: number;
+  readonly width: number;
+}
+
+/** @throws Invalid `prior` where a reported reward alone does not say what it is worth. */
+function scaleOf({ id, reward }: Experiment, { attributes }: Arm): Scale {
+  const { metrics, value, min, max } = reward;
+  const [metric] = metrics.keys();
+  const line = affineIn(value.expression, `metric.${metric}`, (name) =>
+    name.startsWith('arm.') ? attributes.get(name.slice('arm.'.length)) : undefined,
+  );
+  if (line !== null && line.slope > 0) {
+    return { least: (min - line.intercept) / line.slope, width: (max - min) / line.slope };
+  }
+  throw new Invalid(
+    'prior',
+    `experiment ${id}: its reward is ${value.text}; allowed is one metric, times and plus what each arm has of its own`,
+  );
+}
+
+/** Where both formulas are the same, rewards are compared by their values, whatever the formula. */
+function scalesOf(source: Experiment, their: Arm, target: Experiment, arm: Arm): { from: Scale; to: Scale } {
+  const alike =
+    source.reward.value.text === target.reward.value.text &&
+    attributesRead(target.reward).every((name) => their.attributes.get(name) === arm.attributes.get(name));
+  if (!alike) return { from: scaleOf(source, their), to: scaleOf(target, arm) };
+  const [from, to] = [source, target].map(({ reward: { min, max } }) => ({ least: min, width: max - min }));
+  return { from: from!, to: to! };
 }
 
 function within(value: number, min: number, max: number, problem: () => string): number {

@@ -20,6 +20,7 @@ import { registerAll } from '../../../services/platform/registry/register.ts';
 import { openRegistrySource } from '../../../services/platform/registry/source.ts';
 import { createTopics, loadTopicSpecs } from '../../../services/platform/topics.ts';
 import { experiment } from '../../support/core.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 import { armId, eventCount, events, experimentId, METRIC, type Shape } from './events.ts';
 
 export const PARTITIONS = 4;
@@ -103,14 +104,7 @@ function experimentsOf({ experiments, arms, dimension }: Shape): Experiment[] {
         mean: 0,
         scale: 1,
       })),
-      reward: {
-        metric: METRIC,
-        fold: 'sum',
-        min: 0,
-        max: 1,
-        costAttribute: null,
-        missing: { mode: 'impute', value: 0 },
-      },
+      reward: rewardSpec({ metrics: { [METRIC]: {} }, max: 1 }),
       attribution: { model: 'last-touch', windowMs: 30 * DAY_MS },
       cohortMs: DAY_MS,
       appliedAtMs: [],

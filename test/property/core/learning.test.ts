@@ -8,11 +8,20 @@ import {
   type InputEvent,
   STREAMS,
 } from '../../../services/core/events.ts';
-import { type Arm, ATTRIBUTION_MODELS, type Feature, FOLDS } from '../../../services/core/experiment.ts';
+import {
+  type Arm,
+  ATTRIBUTION_MODELS,
+  type Feature,
+  FOLDS,
+  type Fold,
+  type MissingMode,
+  type RewardSpec,
+} from '../../../services/core/experiment.ts';
 import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
 import { cellsOf, decision, experiment, LIMITS, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 import { allContexts, notCrowded, sumsByDefinition } from '../../support/definition.ts';
+import { rewardSpec, type WrittenReward } from '../../support/reward-spec.ts';
 
 const ARMS: readonly Arm[] = ['A', 'B', 'C'].map((id, cost) => ({
   id: id as ArmId,
@@ -25,31 +34,44 @@ const CONTEXT: readonly Feature[] = [
   { kind: 'cross', name: 'both', of: ['country', 'returning'] },
   { kind: 'category', name: 'country', values: ['BR', 'DE'] },
 ];
+const VISITOR: readonly Feature[] = [
+  { kind: 'number', name: 'age', mean: 40, scale: 8 },
+  { kind: 'boolean', name: 'returning' },
+];
+const VISITORS = [
+  [1, 0, 0],
+  [1, -1.25, 1],
+  [1, 2, 1],
+];
+/** Of one metric and of two, some of which are no numbers while a metric has its default. */
+const VALUES = [
+  'metric.click - arm.cost',
+  'metric.click * metric.visit - arm.cost',
+  'metric.click / metric.visit',
+  'context.returning ? metric.visit : metric.click - arm.cost',
+];
+const VISITOR_VALUES = [...VALUES, 'metric.click + (context.age - 40) / 8 - arm.cost'];
 const ENCODED = allContexts(CONTEXT).map((values) => [...encodeContext(CONTEXT, values).features]);
 /**
- * Two experiments, one of them with counts by pattern of the context, that learn from the same rewards, by attributions and
- * folds drawn at random; units are often crowded.
+ * Two experiments, one of them with counts by pattern of the context, that learn from the same rewards, by attributions,
+ * folds and formulas drawn at random; units are often crowded.
  */
 const given = fc
   .record({
     models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
     folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
+    values: fc.tuple(fc.constantFrom(...VISITOR_VALUES), fc.constantFrom(...VALUES)),
+    missing: fc.constantFrom<MissingMode>('impute', 'labelled'),
     unitEventsMax: fc.constantFrom(1, 2, 3, 200),
     unitSpanMs: fc.constantFrom(20, 50, 150, 300),
   })
-  .map(({ models, folds, ...crowding }) => ({
+  .map(({ models, folds, values, missing, ...crowding }) => ({
     ...rules(
       experiment({
         arms: ARMS,
+        context: VISITOR,
         attribution: { model: models[0], windowMs: 100 },
-        reward: {
-          metric: 'click',
-          fold: folds[0],
-          min: 0,
-          max: 4,
-          costAttribute: 'cost',
-          missing: { mode: 'impute', value: 1 },
-        },
+        reward: valued(values[0], folds, { max: 4, missing: 'impute' }),
       }),
       experiment({
         id: 'layout' as ExperimentId,
@@ -57,18 +79,18 @@ const given = fc
         layout: { aspects: [{ name: 'button', variants: ['A', 'B', 'C'] }], crosses: [] },
         context: CONTEXT,
         attribution: { model: models[1], windowMs: 100 },
-        reward: {
-          metric: 'click',
-          fold: folds[1],
-          min: 0,
-          max: 2,
-          costAttribute: null,
-          missing: { mode: 'labelled' },
-        },
+        reward: valued(values[1], folds, { max: 2, missing }),
       }),
     ),
     limits: { ...LIMITS, ...crowding },
   }));
+
+/** Clicks fold by the one, visits by the other. */
+function valued(value: string, folds: readonly [Fold, Fold], rest: WrittenReward): RewardSpec {
+  const metrics = { click: { fold: folds[0], default: 1 }, visit: { fold: folds[1] } };
+  const read = Object.entries(metrics).filter(([name]) => value.includes(`metric.${name}`));
+  return rewardSpec({ metrics: Object.fromEntries(read), value, ...rest });
+}
 
 const unit = fc.constantFrom('u', 'v');
 const stepMs: fc.Arbitrary<number> = fc.constantFrom(0, 1, 5, 19, 20, 21, 60, 120, 121, 140, 141);
@@ -82,6 +104,9 @@ const skewMs = fc.oneof(
 const arms = fc.constantFrom(['A'], ['B'], ['A', 'B'], ['B', 'A', 'C']);
 /** Which arm a reward names, if any. */
 const ofArm = fc.constantFrom(null, null, 'A', 'B');
+
+/** The last one is nobody's. */
+const metric = fc.constantFrom('click', 'click', 'click', 'visit', 'visit', 'order');
 
 const decisions = fc.array(
   fc.record({
@@ -99,6 +124,7 @@ const rewards = fc.array(
   fc.record({
     id: fc.constantFrom('r1', 'r2', 'r3'),
     revision: fc.integer({ min: 0, max: 2 }),
+    metric,
     value: fc.constantFrom<number | null>(null, 0.1, 1, 2.5, 99),
     of: fc.constantFrom(null, null, 'd1', 'd2'),
     experimentId: fc.constantFrom(null, null, 'coupon'),
@@ -115,7 +141,7 @@ function decisionEvents(specs: typeof decisions extends fc.Arbitrary<infer T> ? 
   return specs.map(({ context, ...spec }) => {
     clockMs += spec.stepMs;
     const atMs = clockMs + spec.skewMs;
-    const features = spec.experimentId === 'layout' ? ENCODED[context]! : [];
+    const features = spec.experimentId === 'layout' ? ENCODED[context]! : VISITORS[context % VISITORS.length]!;
     return {
       stream: 'decisions',
       clockMs,
@@ -134,6 +160,7 @@ function rewardEvents(specs: typeof rewards extends fc.Arbitrary<infer T> ? T : 
       reward: reward({
         id: spec.id,
         revision: spec.revision,
+        metric: spec.metric,
         value: spec.value,
         unit: spec.unit,
         atMs: clockMs + spec.skewMs,
@@ -183,6 +210,7 @@ const edgeRewards = fc.array(
   fc.record({
     id: fc.constantFrom('r1', 'r2'),
     revision: fc.integer({ min: 0, max: 1 }),
+    metric,
     value: fc.constantFrom<number | null>(1, 2),
     of: fc.constant(null),
     experimentId: fc.constant(null),
@@ -247,7 +275,7 @@ const longLog: fc.Arbitrary<InputEvent[]> = fc
     return specs.map(({ stream, stepMs, id, revision, arms: dealt }, at): InputEvent => {
       clockMs += stepMs;
       return stream === 'decisions'
-        ? { stream, clockMs, decision: decision({ id: `d${id}`, arms: dealt }) }
+        ? { stream, clockMs, decision: decision({ id: `d${id}`, arms: dealt, features: VISITORS[0]! }) }
         : { stream, clockMs, reward: reward({ id: `r${id}`, revision, value: 1 + at / 64 }) };
     });
   });

@@ -7,9 +7,11 @@ import { topicNames } from '../../../services/contracts/keys.ts';
 import type { ArmId, DecisionId, ExperimentId, Stream } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
 import { restated } from '../../../services/core/experiment-change.ts';
+import type { JoinLimits } from '../../../services/core/join/group.ts';
 import { partitionOf } from '../../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../../services/platform/log/port.ts';
 import { decision, experiment, reward, T0 } from '../../support/core.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 import { TRAFFIC_LIMITS } from '../../support/traffic.ts';
 import { type EventSpec, EXPERIMENTS, type Plan } from './plan.ts';
 import { type Inputs, type Recorded, Truth } from './truth.ts';
@@ -18,20 +20,25 @@ type Append = (topic: string, partition: number, record: AppendRecord) => void;
 
 const TOPICS = topicNames();
 const UNKNOWN_VERSION = 1_000;
+const UNIT_SPAN_MS = 5_000;
+const MODELS = ['last-touch', 'every-decision', 'first-touch'] as const;
+const FOLDS = ['sum', 'last', 'mean'] as const;
 
 export class Feed {
   logNowMs = T0;
   private readonly codecs: Codecs;
   private readonly append: Append;
   private readonly inputs: readonly Inputs[];
+  private readonly limits: JoinLimits;
   private readonly definitions = new Map<ExperimentId, Experiment[]>();
   private known: { readonly records: number; readonly truth: Truth } | null = null;
   private records = 0;
 
-  constructor({ partitions }: Plan, codecs: Codecs, append: Append) {
+  constructor(plan: Plan, codecs: Codecs, append: Append) {
     this.codecs = codecs;
     this.append = append;
-    this.inputs = Array.from({ length: partitions }, () => ({ decisions: [], rewards: [] }));
+    this.limits = limitsOf(plan);
+    this.inputs = Array.from({ length: plan.partitions }, () => ({ decisions: [], rewards: [] }));
   }
 
   defineAll(): void {
@@ -59,7 +66,7 @@ export class Feed {
   /** Of what was appended so far. */
   truth(): Truth {
     if (this.known?.records !== this.records) {
-      this.known = { records: this.records, truth: new Truth(this.inputs, this.definitions, TRAFFIC_LIMITS) };
+      this.known = { records: this.records, truth: new Truth(this.inputs, this.definitions, this.limits) };
     }
     return this.known.truth;
   }
@@ -127,6 +134,10 @@ export class Feed {
   }
 }
 
+export function limitsOf({ settings: { unitEventsMax } }: Plan): JoinLimits {
+  return { ...TRAFFIC_LIMITS, unitEventsMax, unitSpanMs: UNIT_SPAN_MS };
+}
+
 function idOf(index: number): ExperimentId {
   return `experiment-${index}` as ExperimentId;
 }
@@ -135,16 +146,12 @@ function definitionOf(index: number): Experiment {
   return experiment({
     id: idOf(index),
     policies: [{ kind: 'ucb1', parameters: new Map() }],
-    attribution: { model: 'last-touch', windowMs: 2_000 },
+    attribution: { model: MODELS[index % MODELS.length]!, windowMs: 2_000 },
     cohortMs: 1_000,
-    reward: {
-      metric: 'click',
-      fold: index === 0 ? 'sum' : 'last',
-      min: 0,
-      max: 4,
-      costAttribute: null,
-      missing: index === 2 ? { mode: 'labelled' } : { mode: 'impute', value: 0 },
-    },
+    reward: rewardSpec({
+      metrics: { click: { fold: FOLDS[index % FOLDS.length]! } },
+      missing: index === 2 ? 'labelled' : 'impute',
+    }),
   });
 }
 

@@ -18,6 +18,8 @@ export interface Plan {
     readonly publishEventsMin: number;
     readonly publishWaitMsMax: number;
     readonly rollUpAgeMs: number;
+    /** More events of a unit within some seconds of its log are only counted. */
+    readonly unitEventsMax: number;
   };
   readonly rates: Rates;
   readonly events: readonly EventSpec[];
@@ -109,6 +111,7 @@ export function planOf(seed: number): Plan {
       publishIntervalMs: chance.among([5, 15]),
       sessionTimeoutMs: 60,
       pollRecordsMax: chance.among([1, 3, 10, 50]),
+      unitEventsMax: chance.among([200, 200, 3]),
       publishEventsMin: chance.among([1, 1, 5]),
       publishWaitMsMax: 50,
       rollUpAgeMs: chance.among([YEAR_MS, YEAR_MS, 3_000, 8_000]),

@@ -13,10 +13,9 @@ import { EmbeddedLog } from '../../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
 import type { AppendRecord, TopicPartition } from '../../../services/platform/log/port.ts';
 import { settledCounts } from '../../support/core.ts';
-import { TRAFFIC_LIMITS } from '../../support/traffic.ts';
 import { topicSpecs } from '../../support/world.ts';
 import { DeciderProcess } from './decider.ts';
-import { Feed } from './feed.ts';
+import { Feed, limitsOf } from './feed.ts';
 import { Groups } from './groups.ts';
 import { Network } from './log.ts';
 import { Machine } from './machine.ts';
@@ -89,7 +88,7 @@ class Simulation {
       network,
       codecs,
       topics: TOPICS,
-      settings: { ...plan.settings, limits: TRAFFIC_LIMITS, groupId: 'learners', reopenDelayMs: 5 },
+      settings: { ...plan.settings, limits: limitsOf(plan), groupId: 'learners', reopenDelayMs: 5 },
       fail: (what) => this.fail(what),
     });
   }

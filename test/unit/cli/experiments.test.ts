@@ -4,7 +4,7 @@ import { CliWorld } from '../../support/cli.ts';
 const COUPON = `id: coupon
 arms: [none, five, ten]
 policy: { kind: beta-ts }
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 30d }
 `;
 

@@ -14,7 +14,7 @@ arms: [none, five, ten]
 policy: { kind: beta-ts }
 slots: 2
 context: [{ name: plan, kind: category, values: [free, paid] }, { name: age, kind: number, mean: 40, scale: 10 }]
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 30d }
 `;
 const ID = '019b7692-d800-7000-8000-000000000001' as DecisionId;

@@ -8,7 +8,7 @@ import { CliWorld } from '../../support/cli.ts';
 const COUPON = `id: coupon
 arms: [none, five, "ten, or more"]
 policy: { kind: beta-ts }
-reward: { metric: revenue, fold: sum, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
 attribution: { window: 30d }
 `;
 const CSV = 'arm,n,sum_reward\r\nfive,1200,31000.5\r\n"ten, or more",800,40000\r\n';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PolicyDescription, parseExperimentFile } from '../../../services/contracts/experiment-file.ts';
 import { Invalid } from '../../../services/core/errors.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 
 const policies: readonly PolicyDescription[] = [
   {
@@ -45,7 +46,7 @@ context:
   - { name: age, kind: number, mean: 40, scale: 15 }
   - { name: campaign, kind: hash, buckets: 8 }
   - { name: value_by_region, kind: cross, of: [is_high_value, region] }
-reward: { metric: ltv, fold: last, min: 0, max: 250, cost: cost, missing: { mode: labelled } }
+reward: { metrics: { ltv: { fold: last }, ltv-d7: { fold: max, default: 1.5 } }, value: 'metric.ltv + metric["ltv-d7"] - arm.cost * context.is_high_value - context.age / 10', min: 0, max: 250, missing: labelled }
 attribution: { model: last-touch, window: 30d }
 cohort: 12h
 forgetting: { halfLife: 7d }
@@ -56,14 +57,14 @@ const SHORT = `
 id: buttons
 arms: [red, green]
 policies: [{ kind: ucb1 }, { kind: beta-ts }]
-reward: { metric: clicks, fold: max, min: 0, max: 1 }
+reward: { metrics: { clicks: { fold: max } }, min: 0, max: 1 }
 attribution: { window: 90s }
 `;
 
-/** The short file with one section in place of its own. */
-function withSection(section: string): string {
+/** The short file, or another, with one section in place of its own. */
+function withSection(section: string, file = SHORT): string {
   const key = section.slice(0, section.indexOf(':') + 1);
-  const lines = SHORT.trim().split('\n');
+  const lines = file.trim().split('\n');
   return lines.some((line) => line.startsWith(key))
     ? lines.map((line) => (line.startsWith(key) ? section : line)).join('\n')
     : [...lines, section].join('\n');
@@ -101,7 +102,12 @@ describe('an experiment file', () => {
           { kind: 'hash', name: 'campaign', buckets: 8 },
           { kind: 'cross', name: 'value_by_region', of: ['is_high_value', 'region'] },
         ],
-        reward: { metric: 'ltv', fold: 'last', min: 0, max: 250, costAttribute: 'cost', missing: { mode: 'labelled' } },
+        reward: rewardSpec({
+          metrics: { ltv: { fold: 'last' }, 'ltv-d7': { fold: 'max', default: 1.5 } },
+          value: 'metric.ltv + metric["ltv-d7"] - arm.cost * context.is_high_value - context.age / 10',
+          max: 250,
+          missing: 'labelled',
+        }),
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
         forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000, sinceVersion: 1 },
@@ -120,7 +126,11 @@ describe('an experiment file', () => {
       floor: 0.01,
       fallbackArmId: 'red',
       context: [],
-      reward: { costAttribute: null, missing: { mode: 'impute', value: 0 } },
+      reward: {
+        metrics: new Map([['clicks', { fold: 'max', default: 0 }]]),
+        value: { text: 'metric.clicks' },
+        missing: 'impute',
+      },
       attribution: { model: 'last-touch', windowMs: 90_000 },
       cohortMs: 86_400_000,
       forgetting: null,
@@ -149,7 +159,7 @@ policy: { kind: beta-tss }
 floor: 2
 context:
   - { name: age, kind: number, scale: 0 }
-reward: { metric: ltv, fold: lst, min: 0, missing: { mode: impute } }
+reward: { metrics: { ltv: { fold: lst } }, min: 0, missing: imputed, cost: cost }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
@@ -159,9 +169,10 @@ cohort: 1x`;
       'e.yaml:4:5: arms[0].atributes, unknown key, did you mean attributes? (allowed: id, state, attributes)',
       'e.yaml:6:8: floor: 2, allowed is a finite number from 0 to 1',
       'e.yaml:8:39: context[0].scale: 0, allowed is a finite number above 0',
-      'e.yaml:9:30: reward.fold: "lst", allowed are sum, max, min, first, last, mean',
+      'e.yaml:9:35: reward.metrics.ltv.fold: "lst", allowed are sum, max, min, first, last, mean',
       'e.yaml:9:9: reward.max: missing, allowed is a finite number',
-      'e.yaml:9:52: reward.missing.value: missing, allowed is a finite number',
+      'e.yaml:9:61: reward.missing: "imputed", allowed are impute, labelled',
+      'e.yaml:9:70: reward.cost, unknown key (allowed: metrics, value, min, max, missing)',
       'e.yaml:10:24: attribution.window: 30, allowed is a duration from 1ms to 400d, such as 30d, 12h, 90s or 500ms',
       'e.yaml:11:9: cohort: "1x", allowed is a duration from 1s to 400d, such as 30d, 12h, 90s or 500ms',
       'e.yaml:5:17: policy.kind: "beta-tss", unknown policy, did you mean beta-ts? (allowed: beta-ts, ucb1, linucb, pucb)',
@@ -195,11 +206,31 @@ cohort: 1x`;
     ['with policy and policies', 'policy: { kind: ucb1 }', 'give either policy or policies'],
     ['without policies', 'policies: []', 'policies: [], allowed is a list of 1 to 100'],
     [
-      'with a cost that an arm lacks',
-      'reward: { metric: m, fold: sum, min: 0, max: 1, cost: price }',
-      'arms[1].attributes.price: missing',
+      'with a value that mistypes a name',
+      'reward: { metrics: { clicks: { fold: sum } }, min: 0, max: 1, value: 2 * metric.click }',
+      'reward.value: "2 * metric.click", unknown name metric.click, did you mean metric.clicks? (allowed: metric.clicks)',
     ],
-    ['with min at max', 'reward: { metric: m, fold: sum, min: 1, max: 1 }', 'reward.min: 1, must be below max 1'],
+    [
+      'with a value that does not read a metric',
+      'reward: { metrics: { m: { fold: sum }, idle: { fold: sum } }, min: 0, max: 1, value: metric.m }',
+      'does not read metric idle; read it or leave it out',
+    ],
+    [
+      'with two metrics and no value',
+      'reward: { metrics: { m: { fold: sum }, more: { fold: sum } }, min: 0, max: 1 }',
+      'reward.value: missing, allowed is a formula over m, more',
+    ],
+    [
+      'with a value that is no formula',
+      'reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, value: exp(metric.m) }',
+      'function exp is unknown, allowed are abs min max clamp',
+    ],
+    ['with no metric', 'reward: { metrics: {}, min: 0, max: 1 }', 'reward.metrics: {}, allowed are 1 to 20 metrics'],
+    [
+      'with min at max',
+      'reward: { metrics: { m: { fold: sum } }, min: 1, max: 1 }',
+      'reward.min: 1, must be below max 1',
+    ],
     [
       'with a feature twice',
       'context: [{ name: a, kind: boolean }, { name: a, kind: number }]',
@@ -257,6 +288,22 @@ cohort: 1x`;
   ];
   it.each(sections)('is refused %s', (_, section, problem) => {
     expect(problems(withSection(section)).join('\n')).toContain(problem);
+  });
+
+  it('is refused where its value reads an attribute that an arm lacks, or a category', () => {
+    const arms = 'arms: [{ id: red, attributes: { price: 1, cost: 2 } }, { id: green, attributes: { cost: 3 } }]';
+    const context = 'context: [{ name: a, kind: category, values: [x] }, { name: b, kind: number }]';
+    const reading = (value: string) =>
+      problems(
+        withSection(
+          `reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, value: ${value} }`,
+          withSection(context, withSection(arms)),
+        ),
+      ).join();
+    expect(reading('metric.m - arm.cost * context.b')).toBe('');
+    const allowed = '(allowed: metric.m, arm.cost, context.b)';
+    expect(reading('metric.m - arm.price')).toContain(`unknown name arm.price ${allowed}`);
+    expect(reading('metric.m * context.a')).toContain(`unknown name context.a, did you mean context.b? ${allowed}`);
   });
 
   it('is refused beyond the limits, and accepted at them', () => {

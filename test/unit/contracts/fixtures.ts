@@ -14,6 +14,7 @@ import { zeroCounts } from '../../../services/core/learning/counts.ts';
 import { HOLDOUT } from '../../../services/core/learning/sums.ts';
 import type { Tally } from '../../../services/core/learning/tally.ts';
 import { ExactVector } from '../../../services/core/sums/exact.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 
 export const NOON_MS = Date.UTC(2024, 1, 29, 12);
 export const a1 = 'A1' as ArmId;
@@ -55,7 +56,7 @@ export const experiment: Experiment = {
   state: 'active',
   arms: [
     { id: a1, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 35]]) },
-    { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map() },
+    { id: a2, state: 'retired', sinceVersion: 2, attributes: new Map([['cost', 0]]) },
   ],
   layout: null,
   policies: [{ kind: 'beta-ts', parameters: new Map([['priorAlpha', 1]]) }],
@@ -70,14 +71,11 @@ export const experiment: Experiment = {
     { kind: 'hash', name: 'campaign', buckets: 8 },
     { kind: 'cross', name: 'value_by_region', of: ['is_high_value', 'region'] },
   ],
-  reward: {
-    metric: 'ltv',
-    fold: 'last',
-    min: 0,
+  reward: rewardSpec({
+    metrics: { ltv: { fold: 'last', default: 1.5 }, 'minutes-seen': { fold: 'mean' } },
+    value: 'metric.ltv + 0.5 * metric["minutes-seen"] - arm.cost + (context.is_high_value ? context.age / 100 : 0)',
     max: 250,
-    costAttribute: 'cost',
-    missing: { mode: 'impute', value: 0 },
-  },
+  }),
   attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
   cohortMs: 86_400_000,
   forgetting: { kind: 'half-life', spanMs: 604_800_000, sinceVersion: 2 },
@@ -108,7 +106,7 @@ export const page: Experiment = {
   fallbackArmId: 'plain/none' as ArmId,
   holdout: null,
   context: [{ kind: 'category', name: 'region', values: ['CN', 'US'] }],
-  reward: { ...experiment.reward, costAttribute: null },
+  reward: rewardSpec({ metrics: { ltv: { fold: 'last' } }, max: 250 }),
 };
 
 export function vector(...cells: number[]): ExactVector {

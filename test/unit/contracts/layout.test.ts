@@ -6,7 +6,7 @@ import { allPolicies } from '../../../services/core/policies/registry.ts';
 
 const HEAD = `id: page
 policy: { kind: bayesian-logistic }
-reward: { metric: buy, fold: max, min: 0, max: 1 }
+reward: { metrics: { buy: { fold: max } }, min: 0, max: 1 }
 attribution: { window: 1d }
 `;
 const CONTEXT = `context:
@@ -139,8 +139,8 @@ describe('a wrong layout is refused by name', () => {
     ],
     [
       'a cost',
-      `${HEAD.replace('max: 1 }', 'max: 1, cost: price }')}${LAYOUT.replace(', [country, image]', '')}`,
-      ['reward.cost: "price", the arms of a layout have no attributes to subtract; leave it out'],
+      `${HEAD.replace('max: 1 }', 'max: 1, value: metric.buy - arm.price }')}${LAYOUT.replace(', [country, image]', '')}`,
+      ['reward.value: "metric.buy - arm.price", unknown name arm.price (allowed: metric.buy)'],
     ],
     [
       'a fallback that is no arm',

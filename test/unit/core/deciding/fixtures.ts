@@ -6,6 +6,7 @@ import { contextDimension, type Experiment } from '../../../../services/core/exp
 import type { PolicyInput } from '../../../../services/core/policies/policy.ts';
 import { findPolicy, validateParameters } from '../../../../services/core/policies/registry.ts';
 import { gramStart, N, PULLS, SUM_R, SUM_RR, sumsLayout } from '../../../../services/core/sums/layout.ts';
+import { rewardSpec } from '../../../support/reward-spec.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,14 +30,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
       { kind: 'number', name: 'age', mean: 40, scale: 10 },
       { kind: 'boolean', name: 'returning' },
     ],
-    reward: {
-      metric: 'click',
-      fold: 'sum',
-      min: 0,
-      max: 1,
-      costAttribute: null,
-      missing: { mode: 'impute', value: 0 },
-    },
+    reward: rewardSpec({ max: 1 }),
     attribution: { model: 'last-touch', windowMs: DAY_MS },
     cohortMs: DAY_MS,
     forgetting: null,

@@ -6,19 +6,19 @@ import {
   type AttributionModel,
   type Experiment,
   type Fold,
-  type RewardSpec,
 } from '../../../../services/core/experiment.ts';
 import { OWNERS_MAX } from '../../../../services/core/join/attribution.ts';
 import type { Rules } from '../../../../services/core/learning/partition.ts';
-import { VECTOR_START } from '../../../../services/core/sums/layout.ts';
+import { SUM_R, VECTOR_START } from '../../../../services/core/sums/layout.ts';
 import { experiment, LIMITS, rules, T0 } from '../../../support/core.ts';
 import { dealt, learned, won } from '../../../support/learned.ts';
+import { rewardSpec, type WrittenReward } from '../../../support/reward-spec.ts';
 
-function rewarding(reward: Partial<RewardSpec>, overrides: Partial<Experiment> = {}): Rules {
-  const base = experiment();
-  return rules({ ...base, ...overrides, reward: { ...base.reward, ...reward } });
+function rewarding(reward: WrittenReward, overrides: Partial<Experiment> = {}): Rules {
+  return rules(experiment({ ...overrides, reward: rewardSpec(reward) }));
 }
 
+const LESS_COST = 'metric.click - arm.cost';
 const { windowMs, graceMs, earlyGraceMs } = LIMITS;
 const REACH_MS = windowMs + graceMs;
 
@@ -53,7 +53,7 @@ describe('a reward that names no decision', () => {
     const given = rules(
       experiment(),
       experiment({ id: 'layout' as ExperimentId }),
-      experiment({ id: 'other' as ExperimentId, reward: { ...experiment().reward, metric: 'order' } }),
+      experiment({ id: 'other' as ExperimentId, reward: rewardSpec({ metrics: { order: {} } }) }),
     );
     const events = [
       dealt({ id: 'd1' }),
@@ -174,16 +174,16 @@ describe('a decision of several arms', () => {
 
   it('imputes, or leaves out, slot by slot', () => {
     const toB = [page, won({ arm: 'B', value: 4 })];
-    const imputing = learned(toB, rewarding({ missing: { mode: 'impute', value: 1 } }));
+    const imputing = learned(toB, rewarding({ metrics: { click: { default: 1 } } }));
     expect(imputing.both()).toMatchObject({ A: 0.25, B: 1 });
-    const labelled = learned(toB, rewarding({ missing: { mode: 'labelled' } }));
+    const labelled = learned(toB, rewarding({ missing: 'labelled' }));
     expect(labelled.arm('A')).toMatchObject({ pulls: 1, n: 0 });
     expect(labelled.arm('B')).toMatchObject({ pulls: 1, n: 1 });
   });
 
   it('takes the cost of each arm off, and counts clipped slots', () => {
     const arms = experiment().arms.map((arm, at) => ({ ...arm, attributes: new Map([['cost', at * 2]]) }));
-    const after = learned([page, won({ value: 5 })], rewarding({ costAttribute: 'cost' }, { arms }));
+    const after = learned([page, won({ value: 5 })], rewarding({ value: LESS_COST }, { arms }));
     expect(after.both()).toMatchObject({ A: 1, B: 0.75 });
     expect(after.counts.clipped).toBe(1);
   });
@@ -260,7 +260,7 @@ describe('the worth of a decision', () => {
     ['first', 1],
     ['last', 2],
   ])('folds several rewards by %s, in the order of their occurrence', (fold, folded) => {
-    const given = rewarding({ fold, max: 8 });
+    const given = rewarding({ metrics: { click: { fold } }, max: 8 });
     for (const order of [three, three.toReversed()]) {
       expect(learned([dealt(), ...order], given).arm('A').sumR).toBe(folded / 8);
     }
@@ -269,9 +269,9 @@ describe('the worth of a decision', () => {
   it("is less the arm's cost, also when nothing was earned", () => {
     const arms: Arm[] = [
       { id: 'A' as ArmId, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 1]]) },
-      { id: 'B' as ArmId, state: 'active', sinceVersion: 1, attributes: new Map() },
+      { id: 'B' as ArmId, state: 'active', sinceVersion: 1, attributes: new Map([['cost', 0]]) },
     ];
-    const given = rewarding({ costAttribute: 'cost', min: -4, max: 4 }, { arms });
+    const given = rewarding({ value: LESS_COST, min: -4, max: 4 }, { arms });
     expect(learned([dealt(), won({ value: 3 })], given).arm('A').sumR).toBe((3 - 1 + 4) / 8);
     expect(learned([dealt()], given).arm('A').sumR).toBe((0 - 1 + 4) / 8);
     expect(learned([dealt({ arm: 'B' })], given).arm('B').sumR).toBe(4 / 8);
@@ -300,7 +300,7 @@ describe('the worth of a decision', () => {
   });
 
   it('is imputed while there is no reward, replaced when one comes, and imputed again when it is retracted', () => {
-    const given = rewarding({ missing: { mode: 'impute', value: 1 } });
+    const given = rewarding({ metrics: { click: { default: 1 } } });
     const retraction = won({ value: null, revision: 1 });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.25 });
     expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ n: 1, sumR: 1 });
@@ -308,7 +308,7 @@ describe('the worth of a decision', () => {
   });
 
   it('is left out while there is no reward when only labelled decisions count', () => {
-    const given = rewarding({ missing: { mode: 'labelled' } });
+    const given = rewarding({ missing: 'labelled' });
     const retraction = won({ value: null, revision: 1 });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0, sumR: 0 });
     expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ pulls: 1, n: 1, sumR: 1 });
@@ -317,5 +317,53 @@ describe('the worth of a decision', () => {
       n: 0,
       sumR: 0,
     });
+  });
+});
+
+describe('a value of several metrics', () => {
+  const metrics = { click: {}, minutes: { fold: 'max', default: 2 } } as const;
+  const minutes = (value: number) => won({ id: 'r2', metric: 'minutes', value });
+
+  it('folds each by its own way, and takes the default of what has not come', () => {
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', max: 16 });
+    const sumR = (...events: ReturnType<typeof won>[]) => learned([dealt(), ...events], given).arm('A').sumR * 16;
+    expect(sumR()).toBe(2);
+    expect(sumR(won({ value: 3 }))).toBe(5);
+    expect(sumR(won({ value: 3 }), minutes(7), won({ id: 'r3', metric: 'minutes', value: 5 }))).toBe(10);
+    expect(sumR(won({ id: 'r4', metric: 'order', value: 9 }))).toBe(2);
+  });
+
+  it('counts once any of them has come, when only labelled decisions count', () => {
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', missing: 'labelled' });
+    expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0 });
+    expect(learned([dealt(), won()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
+    expect(learned([dealt(), minutes(3)], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
+  });
+
+  it.each([
+    ['metric.click / (metric.minutes - 2)', 1, 1],
+    ['-metric.click / (metric.minutes - 2)', 0, 1],
+    ['(metric.click - 1) / (metric.minutes - 2)', 0, 1],
+    ['metric.click + metric.minutes', 0.75, 0],
+  ])('%s, no number or one, is learned as %d and counted clipped %d times', (value, sumR, clipped) => {
+    const after = learned([dealt(), won()], rewarding({ metrics, value }));
+    expect(after.arm('A').sumR).toBe(sumR);
+    expect(after.counts.clipped).toBe(clipped);
+  });
+
+  it('reads what was logged of the context: booleans as 0 or 1, numbers in the units of requests', () => {
+    const context: Experiment['context'] = [
+      { kind: 'boolean', name: 'vip' },
+      { kind: 'category', name: 'region', values: ['CN', 'US'] },
+      { kind: 'number', name: 'age', mean: 40, scale: 8 },
+    ];
+    const given = rewarding({ value: 'context.vip ? context.age : metric.click', max: 64 }, { context });
+    const worth = (features: number[]) => {
+      const { oracle } = learned([dealt({ features }), won()], given);
+      const { sums } = oracle.state.sums.entries().next().value!;
+      return (sums.get('A' as ArmId)!.toNumbers()[SUM_R]! / 2 ** 20) * 64;
+    };
+    expect(worth([1, 1, 0, 1, -1.5])).toBe(28);
+    expect(worth([1, 0, 0, 1, -1.5])).toBe(1);
   });
 });
