@@ -41,6 +41,13 @@ describe("the growth team's endpoints, asked with curl", () => {
         strategy_id: ARMS[selected.body.selected_arm],
         decision_id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/),
         propensity: expect.closeTo(1 / 3, 12),
+        slots: [
+          {
+            arm: selected.body.selected_arm,
+            strategy_id: selected.body.strategy_id,
+            propensity: selected.body.propensity,
+          },
+        ],
         debug: {
           scores: [expect.any(Number), expect.any(Number), expect.any(Number)],
           counts: [0, 0, 0],
