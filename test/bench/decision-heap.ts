@@ -20,8 +20,11 @@ const VISITOR: Experiment['context'] = [
   { kind: 'category', name: 'region', values: ['CN', 'US', 'SEA'] },
 ];
 
-/** Two numbers that V8 boxes on their way from one function to another. */
-const BYTES_MAX = 32;
+/**
+ * Six numbers that V8 boxes on their way from one function to another: which it does depends on what else has run. The
+ * vector of ten arms would be above it.
+ */
+const BYTES_MAX = 96;
 
 export function decisionHeapBars(): readonly Bar[] {
   const cases = [
