@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Invalid } from '../core/errors.ts';
+import { getOrInsert } from '../core/learning/sums.ts';
 import { WHOLE_BYTES_MAX } from './limits.ts';
 import { refuse } from './refusals.ts';
 
@@ -92,12 +93,11 @@ export class Assembler<R extends Readable = Readable> {
       this.forget(key, digest, partKey);
       return null;
     }
-    this.partKeysOf(key).add(partKey);
+    getOrInsert(this.partKeys, key, () => new Set()).add(partKey);
     const { index, count } = placeOf(record, Number(named[3]));
     const name = `${key}#${digest}`;
-    const parts = this.unfinished.get(name) ?? Array.from<undefined>({ length: count });
+    const parts = getOrInsert(this.unfinished, name, () => Array.from<undefined>({ length: count }));
     parts[index] = record.value;
-    this.unfinished.set(name, parts);
     if (parts.length !== count || parts.includes(undefined)) return null;
     this.unfinished.delete(name);
     const value = Buffer.concat(parts as Buffer[]);
@@ -111,15 +111,6 @@ export class Assembler<R extends Readable = Readable> {
     const known = this.partKeys.get(key);
     known?.delete(partKey);
     if (known?.size === 0) this.partKeys.delete(key);
-  }
-
-  private partKeysOf(key: string): Set<string> {
-    let known = this.partKeys.get(key);
-    if (known === undefined) {
-      known = new Set();
-      this.partKeys.set(key, known);
-    }
-    return known;
   }
 }
 

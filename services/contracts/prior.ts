@@ -1,6 +1,7 @@
 /** Priors between their core type and their Avro records; checked against the arms and the context that they are for. */
 import type { Arm, ArmPrior, Experiment } from '../core/experiment.ts';
 import { keptLayout } from '../core/learning/natural-sums.ts';
+import { ROUNDING } from '../core/learning/prior.ts';
 import { VECTOR_START } from '../core/sums/layout.ts';
 import { finite } from './checks.ts';
 import { float64Bytes, float64Values } from './float64.ts';
@@ -14,9 +15,6 @@ export interface PriorRecord {
   readonly sumRR: number;
   readonly contextSums: Buffer;
 }
-
-/** Share of a sum by which rounding may take it beyond its bounds. */
-const ROUNDING = 1e-9;
 
 export function toPrior(prior: readonly ArmPrior[]): readonly PriorRecord[] {
   return prior.map((one) => ({ ...one, contextSums: float64Bytes(Float64Array.from(one.contextSums)) }));

@@ -7,7 +7,7 @@ import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
 import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
 import type { Decision, PerStream } from '../core/events.ts';
-import { reflectedBy } from '../core/learning/tally.ts';
+import { isSameCut, reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { inBatches } from '../platform/log/batches.ts';
@@ -108,7 +108,7 @@ export class TallyTask {
   private async commit(): Promise<void> {
     const { join, options } = this;
     const { offsets } = join.state;
-    if (offsets.decisions === this.committed.decisions && offsets.rewards === this.committed.rewards) return;
+    if (isSameCut(offsets, this.committed)) return;
     const startedMs = options.nowMs();
     await this.appendDeadLetters();
     this.remember(await join.commit(this.publishedUpTo));

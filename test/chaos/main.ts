@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { quantile } from '../../deploy/demo/report.ts';
 import { ensureStack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
 import { startProgress } from '../../services/platform/progress.ts';
@@ -40,8 +41,8 @@ const command = new Command('npm run chaos --')
   .action(async (options: { rounds: number; only?: string; json?: string }) => {
     const rounds = await playAll(options);
     const failed = rounds.filter(({ failures }) => failures.length > 0).length;
-    const recoveryMs = rounds.flatMap((round) => round.recoveryMs).sort((a, b) => a - b);
-    const [p50Ms, p99Ms] = [quantile(recoveryMs, 0.5), quantile(recoveryMs, 0.99)];
+    const recoveryMs = rounds.flatMap((round) => round.recoveryMs);
+    const [p50Ms, p99Ms] = [0.5, 0.99].map((q) => quantile(recoveryMs, q) ?? Number.NaN);
     process.stdout.write(
       `recovery, from a loss to a snapshot of what came after it in every partition: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
     );
@@ -122,10 +123,6 @@ async function recoveries(installation: Installation, lossesMs: readonly number[
     if (next !== undefined) found.push(next.appendTimeMs - lostMs);
   }
   return found;
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 function whole(text: string): number {

@@ -20,7 +20,7 @@ export interface ArmCounts {
 }
 
 /** Share of a sum by which rounding may take it beyond its bounds. */
-const ROUNDING = 1e-9;
+export const ROUNDING = 1e-9;
 const LISTED_MAX = 20;
 
 /**

@@ -6,7 +6,7 @@
 import type { PerStream } from '../events.ts';
 import { MergedSums } from './merge.ts';
 import { getOrInsert } from './sums.ts';
-import { type CohortTally, covers, reflectedBy } from './tally.ts';
+import { type CohortTally, covers, isSameCut, reflectedBy } from './tally.ts';
 
 /** `newer` has taken effect; `older` and `covered` change nothing: another one stands in its place. */
 export type Reception = 'newer' | 'older' | 'covered';
@@ -67,15 +67,11 @@ function newPartition({ offsets }: CohortTally): Partition {
  */
 function note(known: Partition, { offsets }: CohortTally): void {
   if (!reflectedBy(known.cut, offsets)) return;
-  if (!isSame(known.cut, offsets)) known.isComplete = false;
+  if (!isSameCut(known.cut, offsets)) known.isComplete = false;
   known.cut = offsets;
   if (known.isComplete) return;
   const together = [...known.tallies.values(), ...(known.rolledUp === undefined ? [] : [known.rolledUp])].filter(
-    (one) => isSame(one.offsets, offsets),
+    (one) => isSameCut(one.offsets, offsets),
   );
   known.isComplete = together.length >= Math.max(...together.map(({ changedTogether }) => changedTogether));
-}
-
-function isSame(a: PerStream, b: PerStream): boolean {
-  return a.decisions === b.decisions && a.rewards === b.rewards;
 }

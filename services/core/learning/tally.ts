@@ -35,6 +35,10 @@ export interface ProgressTally extends Cut {
 
 export type Tally = CohortTally | ProgressTally;
 
+export function isSameCut(a: PerStream, b: PerStream): boolean {
+  return a.decisions === b.decisions && a.rewards === b.rewards;
+}
+
 /** Whether everything that `earlier` reflects is reflected by `later` too. */
 export function reflectedBy(earlier: PerStream, later: PerStream): boolean {
   return earlier.decisions <= later.decisions && earlier.rewards <= later.rewards;
