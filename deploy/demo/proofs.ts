@@ -26,7 +26,6 @@ export function digestsOf(snapshots: Replayed['snapshots']): Digests {
 
 /** Learns the whole log again, from offset 0 and nothing else. */
 export async function replayAll(log: Log, topics: TopicNames, codecs: Codecs): Promise<Replayed> {
-  const partitions = (await log.admin.partitionCount(topics.decisions)) ?? 0;
   return replay({
     log,
     topics,
@@ -34,8 +33,6 @@ export async function replayAll(log: Log, topics: TopicNames, codecs: Codecs): P
     limits: DEMO_LIMITS,
     pollRecordsMax: POLL_RECORDS_MAX,
     openStore: async () => new MemoryStore(),
-    from: Array.from({ length: partitions }, (): PerStream => ({ decisions: 0, rewards: 0 })),
-    onProgress: () => {},
   });
 }
 
