@@ -3,7 +3,7 @@
  */
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
-import type { ExperimentId, PerStream } from '../../services/core/events.ts';
+import type { ExperimentId } from '../../services/core/events.ts';
 import { type Counts, unaccounted } from '../../services/core/learning/counts.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
