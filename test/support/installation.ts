@@ -151,11 +151,11 @@ export class Installation {
   }
 
   /** @returns the learner's books, all partitions together, once they tell of so many decisions and rewards. */
-  async booksOf(events: number): Promise<Counts> {
+  async booksOf(events: number, { tallies } = this.topics): Promise<Counts> {
     const byPartition = new Map<number, Counts>();
     const reader = this.log.reader();
     try {
-      reader.assign(await startOf(this.log, this.topics.tallies));
+      reader.assign(await startOf(this.log, tallies));
       const deadlineMs = performance.now() + BOOKS_MS_MAX;
       while (performance.now() < deadlineMs) {
         for (const { records } of await reader.poll({ maxRecords: 1_000, waitMsMax: 1_000 })) {
