@@ -26,14 +26,18 @@ import { until } from './until.ts';
 type Environment = Readonly<Record<string, string>>;
 
 const BOOKS_MS_MAX = 60_000;
-const LINES_KEPT = 20;
+const LINES_KEPT = 200;
 const READY_MS_MAX = 30_000;
 
 export interface RunningProcess {
   /** What it said of itself when it had started. */
   readonly started: Readonly<Record<string, unknown>>;
+  /** The last lines of its log. */
+  readonly lines: readonly string[];
   /** As an operator would, by SIGTERM. @returns its exit code. */
   stop(): Promise<number | null>;
+  /** Resolves with its exit code when it ends by itself. */
+  ended(): Promise<number | null>;
 }
 
 export interface RunningDecider extends RunningProcess {
@@ -49,6 +53,7 @@ export class Installation {
   /** Once `create` has registered the schemas. */
   codecs!: Codecs;
   private readonly values;
+  private readonly commandEnvironment: Environment;
   private readonly processes = new Set<ChildProcess>();
   private folder = '';
 
@@ -56,18 +61,28 @@ export class Installation {
   static async create(options: {
     readonly name: string;
     readonly partitions: number;
+    /** Copies of each, instead of the cluster's default. */
+    readonly replication?: number;
     readonly experiments: readonly string[];
+    /** For the command line, beside where the services are. */
+    readonly environment?: Environment;
+    /** Comes before the topics do. */
+    readonly prepare?: (prefix: string) => Promise<void>;
   }): Promise<Installation> {
-    const installation = new Installation(options.name);
+    const installation = new Installation(options.name, options.environment ?? {});
+    await options.prepare?.(installation.prefix);
     installation.folder = await mkdtemp(join(tmpdir(), 'croupier-installation-'));
-    await installation.croupier('topics', 'create', '--partitions', String(options.partitions));
+    const { partitions, replication } = options;
+    const copies = replication === undefined ? [] : ['--replication', String(replication)];
+    await installation.croupier('topics', 'create', '--partitions', String(partitions), ...copies);
     for (const file of options.experiments) await installation.croupier('experiments', 'apply', file);
     const { values, topics } = installation;
     installation.codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
     return installation;
   }
 
-  private constructor(name: string) {
+  private constructor(name: string, commandEnvironment: Environment) {
+    this.commandEnvironment = commandEnvironment;
     this.prefix = `${uniqueName(name)}.`;
     this.topics = topicNames(this.prefix);
     this.values = defineConfig(CONNECTION_OPTIONS).parse({
@@ -86,7 +101,12 @@ export class Installation {
 
   /** The command line. @returns what it printed. @throws Error with what it said when it did not do well. */
   croupier(...args: string[]): Promise<string> {
-    const env = { ...process.env, ...this.environment };
+    return this.croupierWith({}, ...args);
+  }
+
+  /** The same, told other things by its environment. */
+  croupierWith(environment: Environment, ...args: string[]): Promise<string> {
+    const env = { ...process.env, ...this.environment, ...this.commandEnvironment, ...environment };
     return new Promise((resolve, reject) => {
       execFile(process.execPath, ['services/cli/main.ts', ...args], { env, cwd: CHECKOUT }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
@@ -184,6 +204,11 @@ export class Installation {
     });
     return {
       started,
+      lines,
+      ended: async () => {
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+        return child.exitCode;
+      },
       stop: async () => {
         this.processes.delete(child);
         return stopped(child);
