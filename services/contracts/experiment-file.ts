@@ -283,6 +283,7 @@ function toExperiment(sections: DefinedSections, policies: readonly PolicySpec[]
     forgetting: forgettingOf(sections),
     prior: [],
     pendingExposure: sections.pendingExposure,
+    promotion: null,
     appliedAtMs: [],
   };
 }

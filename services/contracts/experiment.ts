@@ -14,6 +14,7 @@ import {
   type Layout,
   type MissingMode,
   type PolicySpec,
+  type Promotion,
   type RewardSpec,
 } from '../core/experiment.ts';
 import { layoutArmIds } from '../core/layout.ts';
@@ -63,7 +64,17 @@ export interface ExperimentRecord {
   } | null;
   readonly prior: readonly PriorRecord[];
   readonly pendingExposure: boolean;
+  readonly promotion: PromotionRecord | null;
   readonly appliedAtMs: readonly number[];
+}
+interface PromotionRecord {
+  readonly label: string;
+  readonly cuts: readonly {
+    readonly decisions: number;
+    readonly rewards: number;
+    readonly decisionsClock: number;
+    readonly rewardsClock: number;
+  }[];
 }
 interface ArmRecord {
   readonly id: string;
@@ -100,6 +111,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment),
     prior: toPrior(experiment.prior),
+    promotion: toPromotion(experiment.promotion),
     appliedAtMs: experiment.appliedAtMs.slice(0, experiment.version - 1),
   };
   fromExperiment(record);
@@ -139,8 +151,35 @@ export function fromExperiment(raw: ExperimentRecord): Experiment {
     forgetting: fromForgetting(raw),
     prior: fromPrior(raw.prior, arms, { layout, context }),
     pendingExposure: raw.pendingExposure,
+    promotion: fromPromotion(raw.promotion),
     appliedAtMs,
   };
+}
+
+function toPromotion(promotion: Promotion | null): PromotionRecord | null {
+  if (promotion === null) return null;
+  const cuts = promotion.cuts.map(({ offsets, clocks }) => {
+    return { ...offsets, decisionsClock: clocks.decisions, rewardsClock: clocks.rewards };
+  });
+  return { label: promotion.label, cuts };
+}
+
+function fromPromotion(raw: PromotionRecord | null): Promotion | null {
+  if (raw === null) return null;
+  if (!/^[0-9a-f]{12}$/.test(raw.label)) {
+    refuse('contradictory', `promotion ${JSON.stringify(raw.label)}, allowed 12 hexadecimal digits`);
+  }
+  const cuts = raw.cuts.map((cut) => ({
+    offsets: {
+      decisions: whole('offset of decisions', cut.decisions, { min: 0 }),
+      rewards: whole('offset of rewards', cut.rewards, { min: 0 }),
+    },
+    clocks: {
+      decisions: timeMs('decisionsClock', cut.decisionsClock),
+      rewards: timeMs('rewardsClock', cut.rewardsClock),
+    },
+  }));
+  return { label: raw.label, cuts };
 }
 
 function toLayout(layout: Layout | null): LayoutRecord | null {

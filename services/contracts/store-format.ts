@@ -6,7 +6,7 @@ import type { ExperimentId, PerStream } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 
-export const FORMAT = 7;
+export const FORMAT = 8;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {
@@ -20,6 +20,8 @@ export interface StoreHeader {
   /** Up to here the tallies have been published. */
   readonly published: PerStream;
   readonly counts: Counts;
+  /** The promoted lines that were learned, sorted. */
+  readonly lines: readonly ExperimentId[];
 }
 
 export const HEADER_KEY = 'h';

@@ -35,6 +35,7 @@ interface ArmSumsRecord {
 }
 interface ProgressRecord {
   readonly counts: readonly { readonly name: string; readonly value: number }[];
+  readonly lines: readonly string[];
 }
 
 type Header = Omit<TallyRecord, 'body'>;
@@ -67,7 +68,7 @@ function perStream(name: string, { decisions, rewards }: PerStream): PerStream {
 function toBody(body: Body): TallyRecord['body'] {
   if (body.kind === 'progress') {
     const counts = sortedEntries(new Map(Object.entries(body.counts)));
-    return { 'dev.croupier.v1.PartitionProgress': { counts } };
+    return { 'dev.croupier.v1.PartitionProgress': { counts, lines: body.lines } };
   }
   const arms = [...body.sums]
     .filter(([, vector]) => !vector.isZero())
@@ -84,7 +85,9 @@ function toBody(body: Body): TallyRecord['body'] {
 
 function fromBody(body: TallyRecord['body']): Body {
   if ('dev.croupier.v1.PartitionProgress' in body) {
-    return { kind: 'progress', counts: fromCounts(body['dev.croupier.v1.PartitionProgress']) };
+    const progress = body['dev.croupier.v1.PartitionProgress'];
+    const lines = progress.lines.map((line) => text('line', line) as ExperimentId);
+    return { kind: 'progress', counts: fromCounts(progress), lines };
   }
   const record = body['dev.croupier.v1.CohortSums'];
   const { experimentId, cohort, rolledUp, arms } = record;

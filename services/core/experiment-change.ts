@@ -23,6 +23,7 @@ export function nextDefinition(standing: Experiment | undefined, wanted: Experim
     forgetting: keptForgetting(standing, wanted, version),
     appliedAtMs: standing.appliedAtMs,
     prior: standing.prior,
+    promotion: standing.promotion,
   };
   assertCompatibleChange(standing, next);
   return sameMeaning(standing, next) ? null : next;
@@ -55,6 +56,21 @@ export function candidateDefinition(standing: Experiment, wanted: Experiment): E
     appliedAtMs: standing.appliedAtMs,
     prior: standing.prior,
   };
+}
+
+/**
+ * A candidate that takes over, with what it was promoted on.
+ * @returns `null` when it stands already.
+ * @throws Invalid `promotion-overtaken` when the definition has changed since the candidate was made.
+ */
+export function promotedDefinition(standing: Experiment, promoted: Experiment): Experiment | null {
+  if (standing.promotion?.label === promoted.promotion!.label) return null;
+  if (promoted.version === standing.version + 1) return promoted;
+  throw new Invalid(
+    'promotion-overtaken',
+    `experiment ${standing.id}: version ${standing.version} stands, the candidate was replayed to follow version ` +
+      `${promoted.version - 1}: promote it again, with --restart`,
+  );
 }
 
 /** The same with another prior. @returns `null` when it has that one already. */

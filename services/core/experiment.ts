@@ -4,7 +4,7 @@
  * arms may be added or retired, and policies, floor and fallback may change, since those only shape snapshots.
  */
 import { Invalid } from './errors.ts';
-import type { ArmId, ExperimentId } from './events.ts';
+import type { ArmId, ExperimentId, PerStream } from './events.ts';
 import { type Formula, namesOf } from './expressions/expression.ts';
 
 export interface Arm {
@@ -127,6 +127,17 @@ export interface ArmPrior {
   readonly contextSums: readonly number[];
 }
 
+/**
+ * A definition that has taken over, so that all decisions, of earlier versions too, are learned by it. Its sums have a line of
+ * their own, which begins with what a replay by it has learned up to the cuts.
+ */
+export interface Promotion {
+  /** Of this promotion alone: 12 hexadecimal digits. */
+  readonly label: string;
+  /** By input partition: offsets that some owner has published, and the log clocks there. */
+  readonly cuts: readonly { readonly offsets: PerStream; readonly clocks: PerStream }[];
+}
+
 export interface Experiment {
   readonly id: ExperimentId;
   /** From 1, raised by one with each applied change. */
@@ -156,11 +167,28 @@ export interface Experiment {
   readonly prior: readonly ArmPrior[];
   /** Whether each decider counts what it has dealt since the snapshot (deciding/pending-exposures.ts). May change. */
   readonly pendingExposure: boolean;
+  /** The last one; `null` while sums have been learned by the first version's meaning. */
+  readonly promotion: Promotion | null;
   /**
    * Append time of each version's record on the experiments topic, by version − 1. A decision appended before the
    * version it names is refused, so what a learner accepts is a function of the logs, not of what it had read by then.
    */
   readonly appliedAtMs: readonly number[];
+}
+
+/** @returns under what id the sums of a definition stand: those of two lines never mix. */
+export function lineOf({ id, promotion }: Pick<Experiment, 'id' | 'promotion'>): ExperimentId {
+  return promotion === null ? id : (`${id}#${promotion.label}` as ExperimentId);
+}
+
+/** @returns the lines of all definitions that were promoted, sorted. */
+export function promotedLines(experiments: Iterable<Experiment>): ExperimentId[] {
+  return [...experiments].flatMap((one) => (one.promotion === null ? [] : [lineOf(one)])).sort();
+}
+
+/** @returns the experiment whose line that is. */
+export function experimentOfLine(line: ExperimentId): ExperimentId {
+  return line.replace(/#[0-9a-f]{12}$/, '') as ExperimentId;
 }
 
 /** Made once for each list of arms: there may be thousands, and every event asks for some. */

@@ -9,7 +9,7 @@ import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt, Invalid, type Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
-import type { Experiment } from '../core/experiment.ts';
+import { type Experiment, experimentOfLine, lineOf } from '../core/experiment.ts';
 import { ReportedSums } from '../core/learning/reported.ts';
 import { getOrInsert } from '../core/learning/sums.ts';
 import type { CohortTally } from '../core/learning/tally.ts';
@@ -47,6 +47,7 @@ export interface PublisherObserver {
 
 export class Publisher {
   private readonly options: PublisherOptions;
+  /** By line. */
   private readonly reported = new Map<ExperimentId, ReportedSums>();
   private readonly dirty = new Set<ExperimentId>();
   /** What each experiment had at its last snapshot; none after a change of its definition. */
@@ -121,8 +122,8 @@ export class Publisher {
       const experiment = this.options.experiments.get(experimentId);
       // Tallies of a definition not read yet: it stays dirty until the definition comes. So it does while some of the
       // tallies of a cut are not here: their sums would be those of no cut.
-      if (experiment === undefined || !this.reportedOf(experimentId).isComplete()) continue;
-      if (!options.all && !this.isDue(experimentId)) continue;
+      if (experiment === undefined || !this.reportedOf(experiment).isComplete()) continue;
+      if (!options.all && !this.isDue(experiment)) continue;
       await this.publishOne(experiment);
     }
   }
@@ -142,19 +143,19 @@ export class Publisher {
       }
       this.options.observer.published(snapshot, { publishMs: this.options.nowMs() - startedMs });
     }
-    this.last.set(id, { events: this.reportedOf(id).sums.eventCount, atMs: this.options.nowMs() });
+    this.last.set(id, { events: this.reportedOf(experiment).sums.eventCount, atMs: this.options.nowMs() });
   }
 
-  private isDue(experimentId: ExperimentId): boolean {
+  private isDue(experiment: Experiment): boolean {
     const { publishEventsMin, publishWaitMsMax, nowMs } = this.options;
-    const last = this.last.get(experimentId);
+    const last = this.last.get(experiment.id);
     if (last === undefined) return true;
-    const events = this.reportedOf(experimentId).sums.eventCount - last.events;
+    const events = this.reportedOf(experiment).sums.eventCount - last.events;
     return events >= publishEventsMin || nowMs() - last.atMs >= publishWaitMsMax;
   }
 
   private build(experiment: Experiment): ParametersSnapshot | null {
-    const reported = this.reportedOf(experiment.id);
+    const reported = this.reportedOf(experiment);
     try {
       return sealSnapshot(experiment, reported.sums, reported.cuts());
     } catch (error) {
@@ -178,7 +179,8 @@ export class Publisher {
 
   private mergeTally(tally: CohortTally): void {
     try {
-      if (this.reportedOf(tally.experimentId).accept(tally) === 'newer') this.touch(tally.experimentId);
+      if (this.reportedAs(tally.experimentId).accept(tally) === 'newer')
+        this.touch(experimentOfLine(tally.experimentId));
     } catch (error) {
       if (!(error instanceof Corrupt)) throw error;
       this.options.observer.refused(tally.experimentId, error);
@@ -194,7 +196,12 @@ export class Publisher {
     this.news.fire();
   }
 
-  private reportedOf(experimentId: ExperimentId): ReportedSums {
-    return getOrInsert(this.reported, experimentId, () => new ReportedSums());
+  /** Sums of the line that the definition learns, and of no other. */
+  private reportedOf(experiment: Experiment): ReportedSums {
+    return this.reportedAs(lineOf(experiment));
+  }
+
+  private reportedAs(line: ExperimentId): ReportedSums {
+    return getOrInsert(this.reported, line, () => new ReportedSums());
   }
 }

@@ -6,10 +6,18 @@ import type { Codec } from '../contracts/codec.ts';
 import { cohortSumsKey } from '../contracts/keys.ts';
 import { Assembler } from '../contracts/parts.ts';
 import { Corrupt } from '../core/errors.ts';
-import { AT_START, type PerStream, STREAMS } from '../core/events.ts';
+import { AT_START, type ExperimentId, type PerStream, STREAMS } from '../core/events.ts';
+import { experimentOfLine, lineOf, type Promotion } from '../core/experiment.ts';
 import { lowClock, rebuiltFromMs } from '../core/join/group.ts';
 import type { SumDelta } from '../core/learning/sums.ts';
-import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
+import {
+  type CohortTally,
+  covers,
+  isSameCut,
+  type ProgressTally,
+  reflectedBy,
+  type Tally,
+} from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
 import type { LogRecord } from '../platform/log/port.ts';
@@ -26,6 +34,21 @@ export interface PublishedTallies {
   readonly covered: readonly CohortTally[];
   /** Of all partitions: keys of the parts on the log, by the key of the tally. */
   readonly partKeys: Map<string, Set<string>>;
+}
+
+/**
+ * A line begins with the cut of its promotion, until some owner's progress says that its tallies are published.
+ * @returns the cuts of those lines whose progress the log does not tell.
+ */
+function newLines(
+  { rules, partition }: PartitionJoinOptions,
+  progress: Pick<ProgressTally, 'lines'>,
+): Map<ExperimentId, Promotion['cuts'][number]> {
+  const promoted = [...rules.experiments.values()].flatMap((one) => {
+    const cut = one.promotion?.cuts[partition];
+    return cut === undefined ? [] : [[lineOf(one), cut] as const];
+  });
+  return new Map(promoted.filter(([line]) => !progress.lines.includes(line)));
 }
 
 /** @returns the offsets that some published tally reflects at most; zeros when there is none. */
@@ -87,6 +110,12 @@ function newer<T extends Tally>(known: T | null, read: T): T {
   return known === null || reflectedBy(known.offsets, read.offsets) ? read : known;
 }
 
+/** What a line taught that another has taken the place of, or that never took over, is of no use to anybody. */
+function isLearned(line: ExperimentId, { rules }: PartitionJoinOptions): boolean {
+  const experiment = rules.experiments.get(experimentOfLine(line));
+  return experiment === undefined || lineOf(experiment) === line;
+}
+
 export interface Restored {
   readonly join: PartitionJoin;
   readonly reader: InputReader;
@@ -108,14 +137,17 @@ export async function restore(
   if (await isUsable(offsets, input)) return { join: stored, reader: new InputReader(input, offsets), from: 'store' };
   await options.store.clear();
   const join = await PartitionJoin.open(options);
-  const { progress, sums } = published;
+  const { progress } = published;
+  const sums = published.sums.filter(({ experimentId }) => isLearned(experimentId, options));
   if (progress === null && sums.length === 0) return { join, reader: new InputReader(input, AT_START), from: 'log' };
   if (progress !== null) await assertKept(progress.offsets, input);
   // Without a record of progress the very first publication was cut short: the ladder begins at the log's start.
-  const begin = progress ?? join.progress();
-  const reader = new InputReader(input, await refillFrom(options, input, begin));
+  const begin = progress ?? { ...join.progress(), lines: [] };
+  const lines = newLines(options, begin);
+  const first = [...lines.values()].reduce((low, cut) => (reflectedBy(cut.offsets, low.offsets) ? cut : low), begin);
+  const reader = new InputReader(input, await refillFrom(options, input, first));
   try {
-    await restoreFromTallies(join, reader, { progress: begin, sums }, stop);
+    await restoreFromTallies(join, reader, { progress: begin, sums, lines }, stop);
   } catch (error) {
     await reader.close();
     throw error;
@@ -146,54 +178,70 @@ async function assertKept(offsets: PerStream, { log, topics, partition }: InputR
   }
 }
 
+interface Base {
+  readonly progress: ProgressTally;
+  readonly sums: readonly CohortTally[];
+  /** By line, what its sums reflect where no tally says more: lines that the progress does not speak of. */
+  readonly lines: ReadonlyMap<ExperimentId, { readonly offsets: PerStream }>;
+}
+
+/**
+ * A stop between two publications leaves some tallies ahead of the progress record, and a promotion some lines behind it.
+ * Each rung of this ladder reads exactly up to where some sums stand, learning all but what sums ahead already reflect.
+ */
 async function restoreFromTallies(
   join: PartitionJoin,
   reader: InputReader,
-  { progress, sums }: { readonly progress: ProgressTally; readonly sums: readonly CohortTally[] },
+  { progress, sums, lines }: Base,
   stop: AbortSignal,
 ): Promise<void> {
   for (const tally of sums) join.restore(tally);
   await join.adopt(sums);
-  await fold(join, reader, progress.offsets, { counted: false, learned: () => false }, stop);
-  join.resume(progress, progress.counts);
-  // A stop between two publications leaves some tallies ahead of the progress record. Each rung of this ladder reads
-  // exactly up to such a tally's cut, learning all but what that tally and those ahead of it already reflect.
-  for (const cut of rungs(progress.offsets, sums)) {
-    const ahead = new Map(
-      sums.filter(({ offsets }) => reflectedBy(cut, offsets)).map((tally) => [tallyName(tally), tally]),
-    );
-    const learned = ({ decision: { experimentId }, cohort }: SumDelta) =>
-      !ahead.has(tallyName({ experimentId, cohort: join.state.sums.standsUnder(experimentId, cohort) }));
-    await fold(join, reader, cut, { counted: true, learned }, stop);
+  // Of a line that the progress speaks of, a tally that is older than the progress has not changed since.
+  const own = sums.filter((tally) => lines.has(tally.experimentId) || !reflectedBy(tally.offsets, progress.offsets));
+  const cuts = new Map(own.map((tally) => [tallyName(tally), tally.offsets]));
+  let at: PerStream = AT_START;
+  const learned = ({ line, cohort }: SumDelta): boolean => {
+    const name = tallyName({ experimentId: line, cohort: join.state.sums.standsUnder(line, cohort) });
+    return reflectedBy(cuts.get(name) ?? lines.get(line)?.offsets ?? progress.offsets, at);
+  };
+  const stands = [...lines.values(), ...own].map(({ offsets }) => offsets);
+  let counted = false;
+  for (const [i, cut] of rungs([progress.offsets, ...stands]).entries()) {
+    // Below the first rung all is reflected by what stands there.
+    await fold(join, reader, cut, { counted, learned: (delta) => i > 0 && learned(delta) }, stop);
+    at = cut;
+    if (!isSameCut(cut, progress.offsets)) continue;
+    join.resume(progress, progress.counts);
+    counted = true;
   }
   // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.
-  // The tallies ahead go with it: what changed since the progress is published together.
-  const ahead = sums.filter(({ offsets }) => !reflectedBy(offsets, progress.offsets));
-  await join.restamp(ahead, progress.offsets);
+  // What stands at a cut of its own goes with it: what changed since the progress is published together.
+  const promoted = join.state.sums.entries().filter(({ experimentId }) => lines.has(experimentId));
+  await join.restamp([...own, ...promoted], progress.offsets);
 }
 
 function tallyName({ experimentId, cohort }: Pick<CohortTally, 'experimentId' | 'cohort'>): string {
   return `${experimentId}/${cohort}`;
 }
 
-/** @returns the cuts beyond the progress, ascending. @throws Corrupt when two of them cannot be ordered. */
-function rungs(progress: PerStream, sums: readonly CohortTally[]): PerStream[] {
-  const ahead = sums.map(({ offsets }) => offsets).filter((offsets) => !reflectedBy(offsets, progress));
-  ahead.sort((a, b) => a.decisions + a.rewards - b.decisions - b.rewards);
-  [progress, ...ahead].reduce((lower, upper) => {
+/** @returns each cut once, ascending. @throws Corrupt when two of them cannot be ordered. */
+function rungs(cuts: readonly PerStream[]): PerStream[] {
+  const ascending = cuts.toSorted((a, b) => a.decisions + a.rewards - b.decisions - b.rewards);
+  ascending.reduce((lower, upper) => {
     if (reflectedBy(lower, upper)) return upper;
     throw new Corrupt(
       'tallies-diverge',
       `tallies at offsets ${JSON.stringify(lower)} and ${JSON.stringify(upper)} were not written by one line of owners`,
     );
   });
-  return ahead;
+  return ascending.filter((cut, i) => i === 0 || !isSameCut(cut, ascending[i - 1]!));
 }
 
 async function refillFrom(
   { rules }: PartitionJoinOptions,
   { log, topics, partition }: InputReaderOptions,
-  progress: ProgressTally,
+  progress: Pick<ProgressTally, 'offsets' | 'clocks'>,
 ): Promise<PerStream> {
   const fromMs = Math.max(0, lowClock(progress.clocks) - rebuiltFromMs(rules.limits));
   const [decisions, rewards] = await Promise.all([

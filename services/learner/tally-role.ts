@@ -165,11 +165,13 @@ export class TallyRole {
     const { options } = this;
     const { log, topics, codecs, experiments, limits, pollRecordsMax } = options;
     const input: InputReaderOptions = { log, topics, partition, partitions: counts.inputs, codecs, pollRecordsMax };
+    // First the definitions: what a promotion left on the log was there before them.
+    await experiments.catchUp();
+    const { promotions } = experiments;
     const published = await readTallies(input, codecs.tally);
     const rules = { experiments: experiments.experiments, limits };
     const { rollUpAgeMs } = options;
     const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally, rollUpAgeMs };
-    await experiments.catchUp();
     const { join, reader, from } = await restore(joinOptions, input, published, stop);
     const task = new TallyTask({
       ...options,
@@ -179,7 +181,8 @@ export class TallyRole {
       writer,
       talliesPartitions: counts.tallies,
       deadLettersPartitions: counts.deadLetters,
-      publishedUpTo: published.progress?.offsets ?? AT_START,
+      published: published.progress ?? { offsets: AT_START, lines: [] },
+      isPromoted: () => experiments.promotions !== promotions,
       publishFrom: publishedReach(published),
       covered: coveredKeys(published, join),
       partKeys: published.partKeys,

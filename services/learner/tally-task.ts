@@ -6,8 +6,10 @@
 import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
 import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
-import type { Decision, PerStream } from '../core/events.ts';
-import { isSameCut, reflectedBy } from '../core/learning/tally.ts';
+import { Unavailable } from '../core/errors.ts';
+import type { Decision, ExperimentId, PerStream } from '../core/events.ts';
+import { experimentOfLine } from '../core/experiment.ts';
+import { isSameCut, type ProgressTally, reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { inBatches } from '../platform/log/batches.ts';
@@ -24,8 +26,10 @@ export interface TallyTaskOptions {
   readonly writer: LogWriter;
   readonly talliesPartitions: number;
   readonly deadLettersPartitions: number;
-  /** Up to here every tally is published, by whomever. */
-  readonly publishedUpTo: PerStream;
+  /** Up to here every tally is published, by whomever, of all lines but the promoted ones that are not named. */
+  readonly published: Pick<ProgressTally, 'offsets' | 'lines'>;
+  /** Whether other lines are learned now than when the join was opened. */
+  isPromoted(): boolean;
   /** Nothing is published before the join stands here: some tally of an earlier owner reflects this much. */
   readonly publishFrom: PerStream;
   /** Keys of tallies that were found on the log, of cohorts that are rolled up. */
@@ -66,7 +70,7 @@ export class TallyTask {
     this.partition = options.partition;
     this.join = options.join;
     this.committed = options.join.state.offsets;
-    this.publishedUpTo = options.publishedUpTo;
+    this.publishedUpTo = options.published.offsets;
     this.covered = new Set(options.covered);
     this.tallies = new WholeWriter(options.writer, options.partKeys);
   }
@@ -74,7 +78,7 @@ export class TallyTask {
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
   async run(stop: AbortSignal): Promise<void> {
     try {
-      for (const tally of this.join.unpublished(this.publishedUpTo)) this.rememberOne(tally);
+      for (const tally of this.join.unpublished(this.options.published)) this.rememberOne(tally);
       await this.publish();
       await this.loop(stop);
     } finally {
@@ -99,6 +103,9 @@ export class TallyTask {
     const records = await reader.read(waitMsMax);
     const isNew = records.some(({ event }) => 'experimentVersion' in event && !knowsExperiment(event));
     if (isNew) await catchUpExperiments();
+    // Nothing waits between this and the fold: what is learned here is learned by what the join was opened with.
+    if (this.options.isPromoted())
+      throw new Unavailable('promoted', `partition ${this.partition}: learned by others now`);
     const refused = this.join.fold(records);
     for (const one of refused) observer.refused(one);
     this.refused.push(...refused);
@@ -183,6 +190,6 @@ export class TallyTask {
 
   /** All tallies of an experiment stand in one partition, for the one publisher that owns it. */
   private talliesPartition(key: string): number {
-    return partitionOf(key, this.options.talliesPartitions);
+    return partitionOf(experimentOfLine(key as ExperimentId), this.options.talliesPartitions);
   }
 }

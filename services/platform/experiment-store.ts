@@ -10,7 +10,13 @@ import { nearest } from '../contracts/nearest.ts';
 import { Invalid, Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { ArmPrior, Experiment } from '../core/experiment.ts';
-import { deletedDefinition, nextDefinition, restated, warmStarted } from '../core/experiment-change.ts';
+import {
+  deletedDefinition,
+  nextDefinition,
+  promotedDefinition,
+  restated,
+  warmStarted,
+} from '../core/experiment-change.ts';
 import type { ValueSource } from './compacted-view.ts';
 import { ExperimentsView } from './experiments-view.ts';
 import { partitionOf } from './log/partitioner.ts';
@@ -81,6 +87,11 @@ export class ExperimentStore {
   /** @param priorFor makes the prior for the definition that stands. @throws as `delete` and `priorFor` do. */
   async warmStart(id: ExperimentId, priorFor: (standing: Experiment) => readonly ArmPrior[]): Promise<Applied> {
     return this.changeKnown(id, (standing) => warmStarted(standing, priorFor(standing)));
+  }
+
+  /** @throws as `delete`; Invalid `promotion-overtaken`. */
+  async promote(promoted: Experiment): Promise<Applied> {
+    return this.changeKnown(promoted.id, (standing) => promotedDefinition(standing, promoted));
   }
 
   private async changeKnown(id: ExperimentId, propose: (standing: Experiment) => Experiment | null): Promise<Applied> {

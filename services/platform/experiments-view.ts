@@ -16,6 +16,8 @@ export class ExperimentsView extends CompactedView<Experiment> {
   readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
   private readonly defined = new Map<ExperimentId, Experiment>();
   private readonly options: ExperimentsViewOptions;
+  /** How often other lines of sums have taken over; only grows. */
+  promotions = 0;
 
   constructor(options: ExperimentsViewOptions) {
     super(options);
@@ -40,6 +42,7 @@ export class ExperimentsView extends CompactedView<Experiment> {
     }
     const known = this.defined.get(experiment.id);
     if (known !== undefined && known.version >= experiment.version) return;
+    if (known?.promotion?.label !== experiment.promotion?.label) this.promotions += 1;
     this.defined.set(experiment.id, experiment);
     this.options.onDefined?.(experiment, source);
   }

@@ -7,6 +7,7 @@ import type { TopicNames } from '../contracts/keys.ts';
 import { progressKey, tallyKey } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
 import type { PerStream } from '../core/events.ts';
+import { experimentOfLine, promotedLines } from '../core/experiment.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
@@ -75,7 +76,9 @@ async function writeTallies(
   const cut = plan.partitions[partition]!.stops.at(-1)!.cut;
   await assertNothingBeyond({ log, topics, codecs }, partition, cut);
   const wholes = new WholeWriter(writer, new Map());
-  const byPlace = Map.groupBy(replayed.tallies[partition]!, ({ experimentId }) => partitionOf(experimentId, count));
+  const byPlace = Map.groupBy(replayed.tallies[partition]!, ({ experimentId }) =>
+    partitionOf(experimentOfLine(experimentId), count),
+  );
   for (const [place, tallies] of byPlace) {
     const entries = tallies.map(
       (tally): Entry => ({
@@ -91,6 +94,7 @@ async function writeTallies(
     ...{ partition, partitions: plan.partitions.length, offsets: cut },
     clocks: replayed.clocks[partition]!,
     counts: replayed.countsOf[partition]!,
+    lines: promotedLines(plan.experiments.values()),
   });
   await writer.append({ topic: topics.tallies, partition: partitionOf(key, count) }, [{ key, value }]);
 }

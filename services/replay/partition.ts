@@ -4,6 +4,7 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import { AT_START, type PerStream } from '../core/events.ts';
+import { experimentOfLine } from '../core/experiment.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { isSameCut, reflectedBy } from '../core/learning/tally.ts';
 import { InputReader } from '../platform/join/input-reader.ts';
@@ -94,7 +95,7 @@ function keep(
   codecs: Codecs,
   place: { readonly partition: number; readonly partitions: number },
 ): void {
-  const wanted = state.sums.entries().filter(({ experimentId }) => experimentIds.has(experimentId));
+  const wanted = state.sums.entries().filter(({ experimentId }) => experimentIds.has(experimentOfLine(experimentId)));
   for (const [experimentId, together] of Map.groupBy(wanted, (entry) => entry.experimentId)) {
     for (const entry of together) {
       const tally = { kind: 'sums', ...place, offsets: cut, clocks: state.clocks, ...entry } as const;

@@ -6,6 +6,7 @@ import type { Codec } from '../contracts/codec.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import type { ExperimentId, PerStream } from '../core/events.ts';
+import { experimentOfLine } from '../core/experiment.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { addCounts, type Counts, zeroCounts } from '../core/learning/counts.ts';
 import { MergedSums } from '../core/learning/merge.ts';
@@ -92,7 +93,7 @@ async function merge(plan: ReplayPlan, results: readonly PartitionReplayed[], co
     await codec.prepare(values);
     const own = values.map((value) => codec.decode(value) as CohortTally);
     for (const { experimentId, partition, cohort, sums } of own) {
-      merged.get(experimentId)!.replace(partition, cohort, sums);
+      merged.get(experimentOfLine(experimentId))!.replace(partition, cohort, sums);
     }
     tallies.push(own);
     addCounts(counts, result.counts);

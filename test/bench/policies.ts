@@ -132,7 +132,15 @@ function sumsBar(): Bar {
     [
       () => {
         const decision = decisions[next++ % CONTEXTS]!;
-        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, counted: null, before: null, after });
+        sums.apply({
+          line: decision.experimentId,
+          decision,
+          slot: decision.slots[0]!,
+          cohort: 0,
+          counted: null,
+          before: null,
+          after,
+        });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),

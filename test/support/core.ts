@@ -63,6 +63,7 @@ export function experiment(overrides: Partial<Experiment> & { id?: ExperimentId 
     forgetting: null,
     prior: [],
     pendingExposure: true,
+    promotion: null,
     appliedAtMs: [0],
     ...overrides,
   };

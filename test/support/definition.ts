@@ -5,7 +5,7 @@
 import type { Context, ContextValue } from '../../services/core/context.ts';
 import { encodeContext, hashBucket } from '../../services/core/deciding/encode-context.ts';
 import type { InputEvent, Slot } from '../../services/core/events.ts';
-import type { Experiment, Feature, Fold } from '../../services/core/experiment.ts';
+import { type Experiment, type Feature, type Fold, lineOf } from '../../services/core/experiment.ts';
 import { evaluate } from '../../services/core/expressions/expression.ts';
 import type { DecisionEntry, Group, JoinLimits, RewardEntry } from '../../services/core/join/group.ts';
 import type { Outcome } from '../../services/core/join/worth.ts';
@@ -24,7 +24,15 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
       const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
       for (const slot of decision.slots) {
         const after = outcomeOf({ decision, slot, own }, experiment, limits);
-        sums.apply({ decision, slot, cohort, counted: countedPattern(decision, experiment), before: null, after });
+        sums.apply({
+          line: lineOf(experiment),
+          decision,
+          slot,
+          cohort,
+          counted: countedPattern(decision, experiment),
+          before: null,
+          after,
+        });
       }
     }
   }

@@ -9,6 +9,7 @@ import type { Decision, ExperimentId, PerStream, Reward } from '../../services/c
 import type { Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
 import { addCounts, type Counts, zeroCounts } from '../../services/core/learning/counts.ts';
+import type { ProgressTally } from '../../services/core/learning/tally.ts';
 import {
   type Learner,
   type LearnerObserver,
@@ -143,8 +144,8 @@ export class World {
     }
   }
 
-  async progress(): Promise<Map<number, { offsets: PerStream; counts: Counts }>> {
-    const progress = new Map<number, { offsets: PerStream; counts: Counts }>();
+  async progress(): Promise<Map<number, ProgressTally>> {
+    const progress = new Map<number, ProgressTally>();
     for await (const { records } of readWholes(this.log, await startOf(this.log, this.topics.tallies))) {
       for (const { value } of records) {
         if (value === null) continue;

@@ -6,7 +6,7 @@
 import { assert } from '../errors.ts';
 import { type ArmId, AT_START, type Decision, type PerStream, type Reward, type Stream } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
-import { armOf, contextDimension } from '../experiment.ts';
+import { armOf, contextDimension, lineOf } from '../experiment.ts';
 import {
   assign,
   claim,
@@ -177,7 +177,15 @@ function difference(
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
       if (was !== null && was.rewardUnits === is.rewardUnits) return;
       const slot = decision.slots[at]!;
-      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), counted, before: was, after: is });
+      deltas.push({
+        line: lineOf(experiment),
+        decision,
+        slot,
+        cohort: cohortOf(decision, experiment, limits),
+        counted,
+        before: was,
+        after: is,
+      });
     });
   }
   for (const at of touched.rewards) {

@@ -24,6 +24,8 @@ export interface CountedPattern {
 
 /** One slot's move from one outcome to another; `null` before its decision was known. */
 export interface SumDelta {
+  /** Where it is summed, see `lineOf`. */
+  readonly line: ExperimentId;
   readonly decision: DecisionEntry;
   readonly slot: Slot;
   readonly cohort: number;
@@ -61,8 +63,8 @@ export class PartitionSums {
   private changed = new Map<ExperimentId, Set<number>>();
 
   apply(delta: SumDelta): void {
-    const { counted, decision, slot } = delta;
-    const { experimentId, features, heldOut } = decision;
+    const { line: experimentId, counted, decision, slot } = delta;
+    const { features, heldOut } = decision;
     const armId = heldOut ? HOLDOUT : slot.armId;
     const cohort = this.standsUnder(experimentId, delta.cohort);
     const arms = getOrInsert(this.cohorts(experimentId), cohort, () => new Map());

@@ -18,6 +18,7 @@ interface Cut {
 /** Sums of one (experiment, cohort) of a partition, as of the cut. */
 export interface CohortTally extends Cut {
   readonly kind: 'sums';
+  /** A line of sums, see `lineOf`. */
   readonly experimentId: ExperimentId;
   readonly cohort: number;
   /** Whether they are the sums of that cohort and all before it; there is one such tally at most. */
@@ -31,6 +32,8 @@ export interface CohortTally extends Cut {
 export interface ProgressTally extends Cut {
   readonly kind: 'progress';
   readonly counts: Counts;
+  /** The promoted lines whose tallies are among them, sorted; a line that is not begins with the cuts of its promotion. */
+  readonly lines: readonly ExperimentId[];
 }
 
 export type Tally = CohortTally | ProgressTally;

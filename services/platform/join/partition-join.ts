@@ -14,7 +14,15 @@ import {
   sumsKey,
 } from '../../contracts/store-format.ts';
 import { Corrupt, Invalid } from '../../core/errors.ts';
-import { AT_START, type Decision, type PerStream, type Reward, type UnitId } from '../../core/events.ts';
+import {
+  AT_START,
+  type Decision,
+  type ExperimentId,
+  type PerStream,
+  type Reward,
+  type UnitId,
+} from '../../core/events.ts';
+import { experimentOfLine, promotedLines } from '../../core/experiment.ts';
 import { decisionMemoryMs, emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
 import {
   type Change,
@@ -72,9 +80,12 @@ export class PartitionJoin {
   /** Large groups as they are now; the store has them from before. */
   private readonly busy = new Map<UnitId, Group>();
   private readonly dueStepMs: number;
+  /** What it learns by is fixed when it is opened, whatever is promoted meanwhile. */
+  private readonly lines: readonly ExperimentId[];
 
   private constructor(options: PartitionJoinOptions) {
     this.options = options;
+    this.lines = promotedLines(options.rules.experiments.values());
     this.dueStepMs = Math.max(1, Math.floor(decisionMemoryMs(options.rules.limits) / DUE_STEPS));
   }
 
@@ -94,6 +105,7 @@ export class PartitionJoin {
     const fits =
       header.partition === partition &&
       header.partitions === partitions &&
+      JSON.stringify(header.lines) === JSON.stringify(this.lines) &&
       JSON.stringify(header.limits) === JSON.stringify(rules.limits);
     if (!fits) return false;
     const tallies = this.storedTallies();
@@ -223,7 +235,7 @@ export class PartitionJoin {
     if (rollUpAgeMs === undefined) return [];
     const now = { lowClockMs: lowClock(this.state.clocks), ageMs: rollUpAgeMs };
     return this.state.sums.changedExperiments().flatMap((id) => {
-      const experiment = rules.experiments.get(id);
+      const experiment = rules.experiments.get(experimentOfLine(id));
       if (experiment === undefined) return [];
       return this.state.sums.rollUp(id, rolledUpBefore(experiment, now)) ?? [];
     });
@@ -251,11 +263,16 @@ export class PartitionJoin {
     await this.options.store.commit();
   }
 
-  /** @returns the stored tallies that may not have been published: those that reflect more than what is said to be. */
-  unpublished(publishedUpTo: PerStream): EncodedTally[] {
+  /**
+   * @param published what the log's progress says: up to where, and of which promoted lines.
+   * @returns the stored tallies that may not have been published: those that reflect more than what is said to be.
+   */
+  unpublished(published: Pick<ProgressTally, 'offsets' | 'lines'>): EncodedTally[] {
+    const { offsets: publishedUpTo } = published;
     return this.storedTallies().flatMap((value) => {
       const tally = decodeStored(value, this.options.tallyCodec) as CohortTally;
-      const isPublished = [this.published, publishedUpTo].some((upTo) => reflectedBy(tally.offsets, upTo));
+      const isNew = this.lines.includes(tally.experimentId) && !published.lines.includes(tally.experimentId);
+      const isPublished = !isNew && [this.published, publishedUpTo].some((upTo) => reflectedBy(tally.offsets, upTo));
       return isPublished ? [] : [encoded(tally, value)];
     });
   }
@@ -267,14 +284,14 @@ export class PartitionJoin {
   }
 
   progress(): ProgressTally {
-    return { kind: 'progress', ...this.cut(), counts: { ...this.state.counts } };
+    return { kind: 'progress', ...this.cut(), counts: { ...this.state.counts }, lines: this.lines };
   }
 
   private encode(tally: CohortTally): EncodedTally {
     return encoded(tally, this.options.tallyCodec.encode(tally));
   }
 
-  private cut(): Omit<ProgressTally, 'kind' | 'counts'> {
+  private cut(): Omit<ProgressTally, 'kind' | 'counts' | 'lines'> {
     const { partition, partitions } = this.options;
     return { partition, partitions, offsets: this.state.offsets, clocks: this.state.clocks };
   }
@@ -286,6 +303,7 @@ export class PartitionJoin {
       limits: this.options.rules.limits,
       published: this.published,
       counts: this.state.counts,
+      lines: this.lines,
     };
   }
 }

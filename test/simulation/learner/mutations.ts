@@ -29,14 +29,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'deltas are applied while the groups are filled again',
     file: 'learner/restore.ts',
-    find: '{ counted: false, learned: () => false }',
-    replace: '{ counted: false, learned: () => true }',
+    find: 'learned: (delta) => i > 0 && learned(delta)',
+    replace: 'learned: (delta) => i === 0 || learned(delta)',
   },
   {
     name: 'tallies ahead of the progress are learned again',
     file: 'learner/restore.ts',
-    find: 'const learned = ({ decision: { experimentId }, cohort }: SumDelta) =>',
-    replace: 'const learned = ({ decision: { experimentId }, cohort }: SumDelta) => true ||',
+    find: 'return reflectedBy(cuts.get(name) ??',
+    replace: 'return true || reflectedBy(cuts.get(name) ??',
   },
   {
     name: 'offsets are committed without all of their groups',

@@ -113,6 +113,7 @@ describe('an experiment file', () => {
         forgetting: { kind: 'half-life', spanMs: 7 * 86_400_000, sinceVersion: 1 },
         prior: [],
         pendingExposure: false,
+        promotion: null,
         appliedAtMs: [],
       },
     ]);

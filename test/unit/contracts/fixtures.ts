@@ -81,6 +81,10 @@ export const experiment: Experiment = {
   forgetting: { kind: 'half-life', spanMs: 604_800_000, sinceVersion: 2 },
   prior: [],
   pendingExposure: true,
+  promotion: {
+    label: '0123456789ab',
+    cuts: [{ offsets: { decisions: 3, rewards: 4 }, clocks: { decisions: NOON_MS, rewards: NOON_MS + 1 } }],
+  },
   appliedAtMs: [NOON_MS],
 };
 
@@ -144,6 +148,7 @@ export const progressTally = {
   ...cut,
   kind: 'progress',
   counts: { ...zeroCounts(), decisionsIn: 4, decisionsJoined: 4 },
+  lines: ['coupon#0123456789ab' as ExperimentId],
 } satisfies Tally;
 
 export const snapshot: ParametersSnapshot = {

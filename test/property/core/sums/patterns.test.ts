@@ -95,7 +95,7 @@ function deltas({ arm, pattern, before, after }: Move): SumDelta[] {
   };
   const known = { rewardUnits: before, clipped: false };
   const moved = { rewardUnits: after, clipped: false };
-  const shared = { decision, slot, cohort: 0, counted: { pattern, patterns: PATTERNS } };
+  const shared = { line: decision.experimentId, decision, slot, cohort: 0, counted: { pattern, patterns: PATTERNS } };
   return [
     { ...shared, before: null, after: known },
     { ...shared, before: known, after: moved },

@@ -36,6 +36,7 @@ export function experiment(changes: Partial<Experiment> = {}): Experiment {
     forgetting: null,
     prior: [],
     pendingExposure: true,
+    promotion: null,
     appliedAtMs: [0, 1, 2],
     ...changes,
   };

@@ -1,0 +1,109 @@
+/**
+ * Has a candidate take over from the definition that stands: its sums, replayed up to cuts that the live learners have
+ * published, stand on the log under a line of their own before the definition does. That one record is the switch. Ended at
+ * any step before it nothing has changed, after it all has; the same again finishes.
+ */
+import { createHash } from 'node:crypto';
+import { tallyKey } from '../contracts/keys.ts';
+import { Invalid } from '../core/errors.ts';
+import { AT_START } from '../core/events.ts';
+import { type Experiment, lineOf, type Promotion } from '../core/experiment.ts';
+import { candidateDefinition } from '../core/experiment-change.ts';
+import type { JoinLimits } from '../core/join/group.ts';
+import { type Applied, ExperimentStore } from '../platform/experiment-store.ts';
+import { partitionCountOf } from '../platform/log/partition-count.ts';
+import { partitionOf } from '../platform/log/partitioner.ts';
+import { startOf } from '../platform/log/read-to-end.ts';
+import { readWholes } from '../platform/log/read-wholes.ts';
+import { takeOver } from '../platform/log/sole-writer.ts';
+import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
+import { type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
+import type { Replayed } from './replay.ts';
+import { spanOf } from './span.ts';
+
+/** What is promoted, settled before the replay, which goes on to the same cuts if it is ended. */
+export interface PromotionPlan {
+  readonly plan: ReplayPlan;
+  readonly promoted: Experiment;
+  /** Nothing has run out of the log's retention: the candidate learns all that the live definition learned. */
+  readonly fromStart: boolean;
+}
+
+/** @throws Invalid `experiment-unknown`, `what-if`. */
+export async function planPromotion(
+  source: ReplaySource,
+  wanted: Experiment,
+  limits: JoinLimits,
+): Promise<PromotionPlan> {
+  const experiments = await readExperiments(source);
+  const standing = experiments.get(wanted.id);
+  if (standing === undefined) throw new Invalid('experiment-unknown', `there is no experiment ${wanted.id}`);
+  const { from, to, fromStart } = await spanOf(source.log, source.topics, { from: null, to: null });
+  const cuts = await publishedCuts(source, to.length);
+  const candidate = { ...candidateDefinition(standing, wanted), promotion: null };
+  const hash = createHash('sha256').update(source.codecs.experiment.encode(candidate)).update(JSON.stringify(cuts));
+  const promoted = { ...candidate, promotion: { label: hash.digest('hex').slice(0, 12), cuts } };
+  const partitions = cuts.map(({ offsets }, partition) => ({
+    from: from[partition]!,
+    stops: [{ cut: offsets, experimentIds: new Set([...experiments.keys()]) }],
+  }));
+  // With all others: a unit's share of what is learned from is one for all experiments.
+  const plan = { experiments: new Map([...experiments, [wanted.id, promoted]]), limits, partitions };
+  return { plan, promoted, fromStart };
+}
+
+/** Learners pass through each cut that is published, and begin again at none that is not. */
+async function publishedCuts(
+  { log, topics, codecs }: ReplaySource,
+  partitions: number,
+): Promise<Promotion['cuts'][number][]> {
+  const cuts = Array.from({ length: partitions }, () => ({ offsets: AT_START, clocks: AT_START }));
+  for await (const { records } of readWholes(log, await startOf(log, topics.tallies))) {
+    await codecs.tally.prepare(records.map(({ value }) => value));
+    for (const { value } of records) {
+      const tally = value === null ? null : codecs.tally.decode(value);
+      if (tally?.kind === 'progress') cuts[tally.partition] = { offsets: tally.offsets, clocks: tally.clocks };
+    }
+  }
+  return cuts;
+}
+
+/** @throws Invalid `promotion-overtaken`; Unavailable: the same again finishes. */
+export async function promote(
+  source: ReplaySource,
+  { promoted }: PromotionPlan,
+  { tallies }: Replayed,
+): Promise<Applied> {
+  const { log, topics, codecs } = source;
+  const store = new ExperimentStore({
+    log,
+    topic: topics.experiments,
+    codec: codecs.experiment,
+    onRefused: (error) => {
+      throw error;
+    },
+  });
+  const standing = (await store.read()).newest.get(promoted.id);
+  // Once it stands, learners write these tallies; ours are older.
+  if (standing?.promotion?.label !== promoted.promotion!.label) await writeLine(source, promoted, tallies);
+  return store.promote(promoted);
+}
+
+async function writeLine(
+  { log, topics, codecs }: ReplaySource,
+  promoted: Experiment,
+  tallies: Replayed['tallies'],
+): Promise<void> {
+  const count = await partitionCountOf(log, topics.tallies);
+  const to = { topic: topics.tallies, partition: partitionOf(promoted.id, count) };
+  const writer = await takeOver(log, `${topics.tallies}/promote/${promoted.id}`, [to]);
+  try {
+    const own = tallies.flat().filter(({ experimentId }) => experimentId === lineOf(promoted));
+    const entries = own.map((tally): Entry => {
+      return { key: tallyKey(tally, tally.partition), value: codecs.tally.encode(tally) };
+    });
+    await new WholeWriter(writer, new Map()).write(to, entries);
+  } finally {
+    await writer.close();
+  }
+}
