@@ -69,6 +69,7 @@ export interface ExperimentRecord {
 }
 interface PromotionRecord {
   readonly label: string;
+  readonly tallies: string;
   readonly cuts: readonly {
     readonly decisions: number;
     readonly rewards: number;
@@ -161,7 +162,7 @@ function toPromotion(promotion: Promotion | null): PromotionRecord | null {
   const cuts = promotion.cuts.map(({ offsets, clocks }) => {
     return { ...offsets, decisionsClock: clocks.decisions, rewardsClock: clocks.rewards };
   });
-  return { label: promotion.label, cuts };
+  return { ...promotion, cuts };
 }
 
 function fromPromotion(raw: PromotionRecord | null): Promotion | null {
@@ -179,7 +180,7 @@ function fromPromotion(raw: PromotionRecord | null): Promotion | null {
       rewards: timeMs('rewardsClock', cut.rewardsClock),
     },
   }));
-  return { label: raw.label, cuts };
+  return { label: raw.label, tallies: text('tallies', raw.tallies), cuts };
 }
 
 function toLayout(layout: Layout | null): LayoutRecord | null {

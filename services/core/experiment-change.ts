@@ -58,6 +58,11 @@ export function candidateDefinition(standing: Experiment, wanted: Experiment): E
   };
 }
 
+/** Whether a candidate is what took over last, so that there is nothing to promote. */
+export function hasTakenOver(standing: Experiment, candidate: Experiment): boolean {
+  return standing.promotion !== null && sameMeaning(standing, { ...candidate, promotion: standing.promotion });
+}
+
 /**
  * A candidate that takes over, with what it was promoted on.
  * @returns `null` when it stands already.

@@ -134,6 +134,8 @@ export interface ArmPrior {
 export interface Promotion {
   /** Of this promotion alone: 12 hexadecimal digits. */
   readonly label: string;
+  /** The topic where its tallies stand; learners of another one begin the line with the log. */
+  readonly tallies: string;
   /** By input partition: offsets that some owner has published, and the log clocks there. */
   readonly cuts: readonly { readonly offsets: PerStream; readonly clocks: PerStream }[];
 }

@@ -37,16 +37,18 @@ export interface PublishedTallies {
 }
 
 /**
- * A line begins with the cut of its promotion, until some owner's progress says that its tallies are published.
+ * A line begins with the cut of its promotion, or with the log where that was made for other learners, until some owner's progress says that its tallies are published.
  * @returns the cuts of those lines whose progress the log does not tell.
  */
 function newLines(
-  { rules, partition }: PartitionJoinOptions,
+  { rules }: PartitionJoinOptions,
+  { partition, topics }: InputReaderOptions,
   progress: Pick<ProgressTally, 'lines'>,
 ): Map<ExperimentId, Promotion['cuts'][number]> {
   const promoted = [...rules.experiments.values()].flatMap((one) => {
-    const cut = one.promotion?.cuts[partition];
-    return cut === undefined ? [] : [[lineOf(one), cut] as const];
+    if (one.promotion === null) return [];
+    const cut = one.promotion.tallies === topics.tallies ? one.promotion.cuts[partition] : undefined;
+    return [[lineOf(one), cut ?? { offsets: AT_START, clocks: AT_START }] as const];
   });
   return new Map(promoted.filter(([line]) => !progress.lines.includes(line)));
 }
@@ -143,7 +145,7 @@ export async function restore(
   if (progress !== null) await assertKept(progress.offsets, input);
   // Without a record of progress the very first publication was cut short: the ladder begins at the log's start.
   const begin = progress ?? { ...join.progress(), lines: [] };
-  const lines = newLines(options, begin);
+  const lines = newLines(options, input, begin);
   const first = [...lines.values()].reduce((low, cut) => (reflectedBy(cut.offsets, low.offsets) ? cut : low), begin);
   const reader = new InputReader(input, await refillFrom(options, input, first));
   try {

@@ -44,6 +44,13 @@ export const REPLAY_CONFIG = defineConfig({
     unit: 'file',
     doc: 'Judge the definition in that file, as for `experiments apply`, on what was logged of the experiment with its id: another policy, reward, attribution, window, floor or forgetting; see below',
   },
+  promote: {
+    env: 'CROUPIER_REPLAY_PROMOTE',
+    type: text(),
+    default: null,
+    unit: 'file',
+    doc: 'Replay the definition in that file over all that is retained, then have it take over from the one with its id; see below',
+  },
   judgeBy: {
     env: 'CROUPIER_REPLAY_JUDGE_BY',
     type: choice('live', 'candidate'),

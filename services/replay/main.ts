@@ -22,8 +22,9 @@ import { REPLAY_CONFIG, type ReplayValues } from './config.ts';
 import { COMMIT_RECORDS, type PartitionProgress, type PartitionReplayed, replayPartition } from './partition.ts';
 import type { ReplayPlan } from './plan.ts';
 import { answerPartitions, ReplayPool } from './pool.ts';
+import { describePromoted, PROMOTE_HELP, runPromotion } from './promote-command.ts';
 import { describe } from './report.ts';
-import { runWhatIf } from './what-if-command.ts';
+import { runWhatIf, textOf } from './what-if-command.ts';
 import { describeWhatIf, WHAT_IF_HELP } from './what-if-report.ts';
 
 const STORE_BYTES = 64_000_000;
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
     .addHelpText(
       'after',
       '\nWhat was refused live is refused again and counted; dead letters are not written again.' +
-        `\n${WHAT_IF_HELP}\n` +
+        `\n${WHAT_IF_HELP}\n${PROMOTE_HELP}\n` +
         '\nExit codes: 0 well, 1 a digest differs or the replay failed.',
     )
     .helpOption('-h, --help', 'Show this help')
@@ -69,7 +70,9 @@ async function main(): Promise<void> {
   await command.parseAsync();
 }
 
-async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise<void> {
+async function run(values: ReplayValues, flags: PlainFlags): Promise<void> {
+  const { json, restart } = flags;
+  if (values.promote !== null) return runPromoted(values, values.promote, flags);
   if (values.whatIf !== null) return runJudged(values, values.whatIf, json);
   const { log, topics, codecs } = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
   const into = values.into === null ? null : topicNames(values.prefix ?? '', values.into);
@@ -82,10 +85,7 @@ async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise
           await registerAll(registryOptions(values), into!);
           return codecsOf(values, into!);
         },
-        learners(plan, storeFolder) {
-          const storeFolders = [...plan.partitions.keys()].map(storeFolder);
-          return new ReplayPool(new URL(import.meta.url), { values, plan, storeFolders } satisfies ThreadData);
-        },
+        learners: (plan, storeFolder) => threadsFor(values, plan, storeFolder),
         startProgress: progressOf('replay'),
         tell: (line) => process.stderr.write(`replay: ${line}\n`),
       },
@@ -98,6 +98,38 @@ async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise
   } finally {
     await log.close();
   }
+}
+
+async function runPromoted(values: ReplayValues, file: string, { json, restart }: PlainFlags): Promise<void> {
+  const forbidden = (['from', 'to', 'into', 'whatIf'] as const).find((name) => values[name] !== null);
+  if (forbidden !== undefined) throw new Invalid('config', `--promote with ${forbidden}: allowed is one of the two`);
+  const source = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
+  try {
+    const text = await readFileAt(file);
+    const promoted = await runPromotion(
+      values,
+      { file, text, restart },
+      {
+        ...source,
+        parallel: values.parallel ?? availableParallelism(),
+        learners: (plan, storeFolder) => threadsFor(values, plan, storeFolder),
+        startProgress: progressOf('promote'),
+        tell: (line) => process.stderr.write(`promote: ${line}\n`),
+      },
+    );
+    process.stdout.write(json ? `${JSON.stringify(promoted, null, 2)}\n` : describePromoted(promoted));
+  } finally {
+    await source.log.close();
+  }
+}
+
+function threadsFor(values: ReplayValues, plan: ReplayPlan, storeFolder: (partition: number) => string): ReplayPool {
+  const storeFolders = [...plan.partitions.keys()].map(storeFolder);
+  return new ReplayPool(new URL(import.meta.url), { values, plan, storeFolders } satisfies ThreadData);
+}
+
+function readFileAt(path: string): Promise<string> {
+  return textOf(path, { readFile: (at) => readFile(at, 'utf8') });
 }
 
 async function runJudged(values: ReplayValues, file: string, json: boolean): Promise<void> {

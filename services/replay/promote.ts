@@ -5,10 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import { tallyKey } from '../contracts/keys.ts';
-import { Invalid } from '../core/errors.ts';
 import { AT_START } from '../core/events.ts';
 import { type Experiment, lineOf, type Promotion } from '../core/experiment.ts';
-import { candidateDefinition } from '../core/experiment-change.ts';
+import { candidateDefinition, hasTakenOver } from '../core/experiment-change.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { type Applied, ExperimentStore } from '../platform/experiment-store.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
@@ -20,6 +19,7 @@ import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
 import { type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
 import type { Replayed } from './replay.ts';
 import { spanOf } from './span.ts';
+import { standingOf } from './what-if-command.ts';
 
 /** What is promoted, settled before the replay, which goes on to the same cuts if it is ended. */
 export interface PromotionPlan {
@@ -36,13 +36,18 @@ export async function planPromotion(
   limits: JoinLimits,
 ): Promise<PromotionPlan> {
   const experiments = await readExperiments(source);
-  const standing = experiments.get(wanted.id);
-  if (standing === undefined) throw new Invalid('experiment-unknown', `there is no experiment ${wanted.id}`);
+  const standing = standingOf(wanted, experiments);
+  const candidate = { ...candidateDefinition(standing, wanted), promotion: null };
+  if (hasTakenOver(standing, candidate)) {
+    return { plan: { experiments: new Map(), limits, partitions: [] }, promoted: standing, fromStart: true };
+  }
   const { from, to, fromStart } = await spanOf(source.log, source.topics, { from: null, to: null });
   const cuts = await publishedCuts(source, to.length);
-  const candidate = { ...candidateDefinition(standing, wanted), promotion: null };
   const hash = createHash('sha256').update(source.codecs.experiment.encode(candidate)).update(JSON.stringify(cuts));
-  const promoted = { ...candidate, promotion: { label: hash.digest('hex').slice(0, 12), cuts } };
+  const promoted = {
+    ...candidate,
+    promotion: { label: hash.digest('hex').slice(0, 12), tallies: source.topics.tallies, cuts },
+  };
   const partitions = cuts.map(({ offsets }, partition) => ({
     from: from[partition]!,
     stops: [{ cut: offsets, experimentIds: new Set([...experiments.keys()]) }],

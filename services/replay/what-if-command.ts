@@ -59,7 +59,8 @@ export async function runWhatIf(values: ReplayValues, file: string, ports: WhatI
   }
 }
 
-async function textOf(file: string, { readFile }: WhatIfPorts): Promise<string> {
+/** @throws Invalid `file`. */
+export async function textOf(file: string, { readFile }: Pick<WhatIfPorts, 'readFile'>): Promise<string> {
   try {
     return await readFile(file);
   } catch (cause) {

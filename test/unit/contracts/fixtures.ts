@@ -83,6 +83,7 @@ export const experiment: Experiment = {
   pendingExposure: true,
   promotion: {
     label: '0123456789ab',
+    tallies: 'tallies',
     cuts: [{ offsets: { decisions: 3, rewards: 4 }, clocks: { decisions: NOON_MS, rewards: NOON_MS + 1 } }],
   },
   appliedAtMs: [NOON_MS],
