@@ -7,7 +7,8 @@ import type { Codec } from '../contracts/codec.ts';
 import { Assembler } from '../contracts/parts.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Invalid, type Unavailable } from '../core/errors.ts';
-import type { ExperimentId } from '../core/events.ts';
+import { AT_START, type ExperimentId } from '../core/events.ts';
+import { reflectedBy } from '../core/learning/tally.ts';
 import { TopicFollower } from '../platform/log/follower.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import type { Log, LogRecord, LogWriter, RecordBatch } from '../platform/log/port.ts';
@@ -30,7 +31,7 @@ export interface PublishedOptions {
   onFailed(error: unknown): void;
 }
 
-type Standing = Pick<ParametersSnapshot, 'version' | 'experimentVersion' | 'digest'>;
+type Standing = Pick<ParametersSnapshot, 'version' | 'experimentVersion' | 'digest' | 'offsets'>;
 
 export class Published {
   private readonly options: PublishedOptions;
@@ -65,10 +66,13 @@ export class Published {
     await this.writer?.close();
   }
 
-  /** Whether the topic lacks this snapshot. One older than what is there is no news. */
+  /** Whether the topic lacks this snapshot. One older than what is there, in any partition, is no news. */
   lacks({ experimentId, ...snapshot }: ParametersSnapshot): boolean {
     const newest = this.newest.get(experimentId);
-    if (newest === undefined || isOlder(newest, snapshot)) return true;
+    if (newest === undefined) return true;
+    // A promoted line begins behind, and not in all partitions at once.
+    if (goesBack(newest.offsets, snapshot.offsets)) return false;
+    if (isOlder(newest, snapshot)) return true;
     return !isOlder(snapshot, newest) && newest.digest !== snapshot.digest;
   }
 
@@ -128,4 +132,9 @@ export class Published {
       this.options.onRefused(key as ExperimentId, error);
     }
   }
+}
+
+/** Whether some partition is reflected less far than before. */
+function goesBack(from: ParametersSnapshot['offsets'], to: ParametersSnapshot['offsets']): boolean {
+  return from.some((cut) => !reflectedBy(cut, to.find(({ partition }) => partition === cut.partition) ?? AT_START));
 }

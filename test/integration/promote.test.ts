@@ -98,6 +98,13 @@ describe('a promoted candidate', () => {
     }
     const definitions = [before, after];
     expect(new Set(snapshots.map(({ experimentVersion }) => experimentVersion))).toEqual(new Set([1, 2]));
+    // Nobody ever goes back, in any partition.
+    const reach = (at: ParametersSnapshot) => at.offsets.flatMap(({ decisions, rewards }) => [decisions, rewards]);
+    snapshots.reduce((earlier, later) => {
+      const [was, is] = [reach(earlier), reach(later)];
+      expect(was.every((offset, i) => offset <= (is[i] ?? 0))).toBe(true);
+      return later;
+    });
     for (const snapshot of snapshots) expect(snapshot.digest).toBe(await truthOf(world, snapshot, definitions));
   });
 
