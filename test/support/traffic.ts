@@ -26,7 +26,7 @@ const EXPERIMENTS: readonly Experiment[] = ['coupon', 'banner', 'layout'].map((i
     cohortMs: 1_000,
     reward: rewardSpec({
       metrics: { click: { fold: index === 0 ? 'sum' : 'last' } },
-      missing: index === 2 ? 'labelled' : 'impute',
+      delay: index === 2 ? 'labelled' : 'impute',
     }),
   }),
 );

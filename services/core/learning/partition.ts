@@ -33,6 +33,7 @@ import {
 import { outcomesOf } from '../join/worth.ts';
 import { patternCount, patternOf } from '../patterns.ts';
 import { FEATURE_UNITS, quantizeFeature } from '../quantize.ts';
+import { tickOf } from '../sums/delays.ts';
 import { addCounts, type Counts, zeroCounts } from './counts.ts';
 import { refuseToLearn } from './refusals.ts';
 import { type CountedPattern, PartitionSums, type SumDelta } from './sums.ts';
@@ -169,12 +170,13 @@ function difference(
     counts.decisionsJoined += Number(has.length > 0) - Number(had.length > 0);
     counts.decisionsPending += Number(has.length === 0) - Number(!isNew && had.length === 0);
     const counted = countedPattern(decision, experiment);
+    const placed = placeInTime(decision, experiment, limits);
     are.forEach((is, at) => {
       const was = were?.[at] ?? null;
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
-      if (was !== null && was.rewardUnits === is.rewardUnits) return;
+      if (was !== null && was.rewardUnits === is.rewardUnits && was.firstBucket === is.firstBucket) return;
       const slot = decision.slots[at]!;
-      deltas.push({ decision, slot, cohort: cohortOf(decision, experiment, limits), counted, before: was, after: is });
+      deltas.push({ decision, slot, ...placed, counted, before: was, after: is });
     });
   }
   for (const at of touched.rewards) {
@@ -196,8 +198,14 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
  * By the client's clock, but not beyond the log's: nothing is decided after it was appended, and one decision of the
  * year 2099 would make all others look old.
  */
-function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment, { earlyGraceMs }: JoinLimits): number {
-  return Math.floor(Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs) / cohortMs);
+function placeInTime(
+  decision: DecisionEntry,
+  { cohortMs, reward }: Experiment,
+  { earlyGraceMs }: JoinLimits,
+): Pick<SumDelta, 'cohort' | 'tick'> {
+  const timeMs = Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs);
+  const tick = reward.delay === 'delay-corrected' ? tickOf(timeMs, cohortMs) : null;
+  return { cohort: Math.floor(timeMs / cohortMs), tick };
 }
 
 /** @returns `null` in experiments that keep other sums than counts by pattern. */

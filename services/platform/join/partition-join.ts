@@ -221,11 +221,13 @@ export class PartitionJoin {
   private rollUp(): RolledUp[] {
     const { rules, rollUpAgeMs } = this.options;
     if (rollUpAgeMs === undefined) return [];
-    const now = { lowClockMs: lowClock(this.state.clocks), ageMs: rollUpAgeMs };
-    return this.state.sums.changedExperiments().flatMap((id) => {
+    const { clocks, sums } = this.state;
+    const lowClockMs = lowClock(clocks);
+    return sums.changedExperiments().flatMap((id) => {
       const experiment = rules.experiments.get(id);
       if (experiment === undefined) return [];
-      return this.state.sums.rollUp(id, rolledUpBefore(experiment, now)) ?? [];
+      const times = { lowClockMs, newestCohort: sums.newestCohort(id) };
+      return sums.rollUp(id, rolledUpBefore(experiment, times, rollUpAgeMs)) ?? [];
     });
   }
 

@@ -176,7 +176,7 @@ describe('a decision of several arms', () => {
     const toB = [page, won({ arm: 'B', value: 4 })];
     const imputing = learned(toB, rewarding({ metrics: { click: { default: 1 } } }));
     expect(imputing.both()).toMatchObject({ A: 0.25, B: 1 });
-    const labelled = learned(toB, rewarding({ missing: 'labelled' }));
+    const labelled = learned(toB, rewarding({ delay: 'labelled' }));
     expect(labelled.arm('A')).toMatchObject({ pulls: 1, n: 0 });
     expect(labelled.arm('B')).toMatchObject({ pulls: 1, n: 1 });
   });
@@ -308,7 +308,7 @@ describe('the worth of a decision', () => {
   });
 
   it('is left out while there is no reward when only labelled decisions count', () => {
-    const given = rewarding({ missing: 'labelled' });
+    const given = rewarding({ delay: 'labelled' });
     const retraction = won({ value: null, revision: 1 });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0, sumR: 0 });
     expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ pulls: 1, n: 1, sumR: 1 });
@@ -334,7 +334,7 @@ describe('a value of several metrics', () => {
   });
 
   it('counts once any of them has come, when only labelled decisions count', () => {
-    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', missing: 'labelled' });
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', delay: 'labelled' });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0 });
     expect(learned([dealt(), won()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
     expect(learned([dealt(), minutes(3)], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
