@@ -5,7 +5,7 @@
 import { Corrupt } from '../errors.ts';
 import type { ArmId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
-import { cumulativeIncidence, type FollowedGroup } from '../numerics/kaplan-meier.ts';
+import { delayShares } from '../numerics/delay-shares.ts';
 import { bucketEndMs, DELAY_BUCKETS, DELAY_TICKS, FIRST_REWARDS } from '../sums/delays.ts';
 import type { ExactVector } from '../sums/exact.ts';
 import { DELAYS } from './sums.ts';
@@ -33,8 +33,8 @@ export function matureBefore(
 }
 
 /**
- * By cohort, the share of its rewards that has had time to come, so that n · share is its effective exposure: from
- * a Kaplan–Meier estimate over all cohorts, in which slots without a reward are censored by their age.
+ * By cohort, the share of its rewards that has had time to come, so that n · share is its effective exposure: from a
+ * Kaplan–Meier estimate over all arms and cohorts (numerics/delay-shares.ts), each followed up to its age.
  * @param cohorts the oldest first. @throws Corrupt when one has no delays.
  */
 export function shownShares({ attribution, cohortMs }: Experiment, cohorts: readonly Cohort[]): number[] {
@@ -86,22 +86,18 @@ export interface FollowedDelays {
  */
 export function delayDistribution(cohorts: readonly FollowedDelays[], windowMs: number): DelayDistribution {
   const ends = Array.from({ length: DELAY_BUCKETS }, (_, bucket) => bucketEndMs(bucket, windowMs));
-  const groups = cohorts.map(
-    ({ cells, followedMs }): FollowedGroup => ({
-      count: cells.subarray(0, FIRST_REWARDS).reduce((sum, count) => sum + count, 0),
+  const shares = delayShares(
+    cohorts.map(({ cells, followedMs }) => ({
       events: cells.subarray(FIRST_REWARDS),
       intervals: ends.filter((end) => end <= followedMs).length,
-    }),
+    })),
   );
-  const incidence = cumulativeIncidence(groups);
-  const longest = incidence.at(-1) ?? 0;
-  if (longest === 0) return () => 1;
   return (ageMs) => {
     const bucket = ends.findIndex((end) => ageMs < end);
-    if (bucket < 0 || bucket >= incidence.length) return 1;
+    if (bucket < 0 || bucket >= shares.length) return 1;
     const [from, to] = [ends[bucket - 1] ?? 0, ends[bucket]!];
-    const [before, after] = [incidence[bucket - 1] ?? 0, incidence[bucket]!];
+    const [before, after] = [shares[bucket - 1] ?? 0, shares[bucket]!];
     // Within a bucket, rewards are taken to come evenly.
-    return (before + ((after - before) * (ageMs - from)) / (to - from)) / longest;
+    return before + ((after - before) * (ageMs - from)) / (to - from);
   };
 }
