@@ -225,6 +225,21 @@ cohort: 1x`;
       'reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, value: exp(metric.m) }',
       'function exp is unknown, allowed are abs min max clamp',
     ],
+    [
+      'that corrects for delays of several metrics',
+      'reward: { metrics: { m: { fold: max }, more: { fold: max } }, value: metric.m + metric.more, min: 0, max: 2, delay: delay-corrected }',
+      'reward.delay: "delay-corrected", allowed with one metric, there are 2; take mature',
+    ],
+    [
+      'that corrects for delays of a reward that goes on growing',
+      'reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, delay: delay-corrected }',
+      'allowed with the folds first, max, as what follows a first reward is not corrected for; m has sum',
+    ],
+    [
+      'that corrects for delays of what costs something at once',
+      'reward: { metrics: { m: { fold: max } }, value: metric.m - 0.25, min: -1, max: 1, delay: delay-corrected }',
+      "allowed where no reward is worth min, -1; an arm's is worth -0.25",
+    ],
     ['with no metric', 'reward: { metrics: {}, min: 0, max: 1 }', 'reward.metrics: {}, allowed are 1 to 20 metrics'],
     [
       'with min at max',
@@ -304,6 +319,22 @@ cohort: 1x`;
     const allowed = '(allowed: metric.m, arm.cost, context.b)';
     expect(reading('metric.m - arm.price')).toContain(`unknown name arm.price ${allowed}`);
     expect(reading('metric.m * context.a')).toContain(`unknown name context.a, did you mean context.b? ${allowed}`);
+  });
+
+  it('is refused where it corrects for delays of a value that reads the context or what arms cost, and only then', () => {
+    const arms = 'arms: [{ id: red, attributes: { cost: 2 } }, { id: green, attributes: { cost: 3 } }]';
+    const file = withSection('context: [{ name: a, kind: boolean }]', withSection(arms));
+    const worth = (value: string) =>
+      problems(
+        withSection(
+          `reward: { metrics: { m: { fold: max } }, min: 0, max: 1, value: ${value}, delay: delay-corrected }`,
+          file,
+        ),
+      ).join();
+    expect(worth('metric.m / 2')).toBe('');
+    expect(worth('metric.m * arm.cost')).toBe('');
+    expect(worth('metric.m * context.a')).toContain('do not read the context; it reads context.a');
+    expect(worth('metric.m - arm.cost')).toContain("where no reward is worth min, 0; an arm's is worth -2");
   });
 
   it('is refused beyond the limits, and accepted at them', () => {
