@@ -23,6 +23,7 @@ import {
   PULLS,
   patternLayout,
   SUM_R,
+  SUM_RR,
   sumsLayout,
   VECTOR_START,
 } from '../../../../services/core/sums/layout.ts';
@@ -180,6 +181,38 @@ describe('the distribution of delays', () => {
     expect([WINDOW_MS, 2 * WINDOW_MS].map(share)).toEqual([1, 1]);
   });
 
+  it('is not asked of a cohort whose youngest slots have not lived through a delay', () => {
+    const definition = experiment({ cohortMs: 16, attribution: { model: 'last-touch', windowMs: 4 * WINDOW_MS } });
+    const dealt = (tick: number, firsts: number) => {
+      const vector = new ExactVector(DELAYS_SIZE);
+      const counts = vector.beginRound();
+      counts[tick] = 100;
+      // 4 to 5 ms after.
+      counts[FIRST_REWARDS + 1] = firsts;
+      return new Map([[DELAYS, vector]]);
+    };
+    const before = dealt(DELAY_TICKS - 1, 10);
+    // At the middle of its tick: what was dealt a tick before is 1 ms old.
+    expect(
+      shownShares(definition, [
+        [0, before],
+        [1, dealt(0, 0)],
+      ]),
+    ).toEqual([1, 1]);
+    expect(
+      shownShares(definition, [
+        [0, before],
+        [1, dealt(4, 0)],
+      ]),
+    ).toEqual([1, 1]);
+    expect(
+      shownShares(definition, [
+        [0, before],
+        [1, dealt(5, 0)],
+      ]),
+    ).toEqual([1, 0]);
+  });
+
   it('is that of the oldest cohort beyond which nobody has been followed', () => {
     const share = delayDistribution([{ cells: cells(100, { 40: 10, 50: 10 }), followedMs: WINDOW_MS / 4 }], WINDOW_MS);
     expect(share(bucketEndMs(45, WINDOW_MS))).toBeCloseTo(0.5, 9);
@@ -291,6 +324,19 @@ describe('the sums of a cohort', () => {
   it('count all or nothing where only mature ones count', () => {
     const scaled = weights(defined({}, 'mature'), sumsLayout(0).size);
     expect(scaled).toEqual([1, 0.5, 0.5, 0.5, 0.5]);
+  });
+
+  it('are added up before they are rounded, once they are mature, so that roll-ups leave no trace', () => {
+    const sums = new MergedSums();
+    for (const [cohort, hi] of [8_192, 0].entries()) {
+      const vector = new ExactVector(sumsLayout(0).size);
+      vector.hi[SUM_RR] = hi;
+      vector.lo[SUM_RR] = 1;
+      sums.replace(0, cohort, new Map([[A, vector]]));
+    }
+    sums.replace(0, NEWEST, new Map());
+    const [cells] = weighedSums(defined({}, 'mature'), sums, [A], null);
+    expect(cells![SUM_RR]! * 2 ** 40).toBe(2 ** 53 + 2);
   });
 
   it('count less with age as well, where the experiment forgets', () => {
