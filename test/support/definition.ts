@@ -22,12 +22,13 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
       const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + limits.earlyGraceMs);
       const cohort = Math.floor(decidedAtMs / experiment.cohortMs);
       const corrected = experiment.reward.delay === 'delay-corrected';
-      const tick = corrected ? Math.floor((decidedAtMs / experiment.cohortMs - cohort) * 16) : null;
+      const tick = Math.floor((decidedAtMs / experiment.cohortMs - cohort) * 16);
+      const delays = corrected ? { tick, windowMs: experiment.attribution.windowMs } : null;
       const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
       for (const slot of decision.slots) {
         const after = outcomeOf({ decision, slot, own }, experiment, limits);
         const counted = countedPattern(decision, experiment);
-        sums.apply({ decision, slot, cohort, tick, counted, before: null, after });
+        sums.apply({ decision, slot, cohort, delays, counted, before: null, after });
       }
     }
   }
@@ -144,21 +145,21 @@ interface SlotOfDecision {
 function outcomeOf(given: SlotOfDecision, experiment: Experiment, limits: JoinLimits): Outcome {
   const { reward } = experiment;
   const values = new Map([...reward.metrics.keys()].map((metric) => [metric, valuesOfMetric(metric, given, limits)]));
-  const firstBucket = reward.delay === 'delay-corrected' ? firstBucketOf(given, experiment, limits) : null;
+  const firstDelayMs = reward.delay === 'delay-corrected' ? firstDelayOf(given, experiment, limits) : null;
   if (reward.delay === 'labelled' && [...values.values()].every((own) => own.length === 0)) {
-    return { rewardUnits: null, firstBucket, clipped: false };
+    return { rewardUnits: null, firstDelayMs, clipped: false };
   }
   const value = evaluate(reward.value.expression, (name) => numberOf(name, given, values, experiment));
   const scaled = (value - reward.min) / (reward.max - reward.min);
-  if (Number.isNaN(scaled)) return { rewardUnits: 0, firstBucket, clipped: true };
+  if (Number.isNaN(scaled)) return { rewardUnits: 0, firstDelayMs, clipped: true };
   const bounded = scaled < 0 ? 0 : scaled > 1 ? 1 : scaled;
-  return { rewardUnits: Math.round(bounded * 2 ** 20), firstBucket, clipped: scaled !== bounded };
+  return { rewardUnits: Math.round(bounded * 2 ** 20), firstDelayMs, clipped: scaled !== bounded };
 }
 
-/** How many ends of buckets lie before the first of the rewards that are not taken back. */
-function firstBucketOf(
+/** Of the first of the rewards that are not taken back. */
+function firstDelayOf(
   { decision, slot, own }: SlotOfDecision,
-  { attribution: { windowMs }, reward: { metrics } }: Experiment,
+  { reward: { metrics } }: Experiment,
   limits: JoinLimits,
 ): number | null {
   const delays = own
@@ -166,17 +167,7 @@ function firstBucketOf(
       [...metrics.keys()].some((name) => valuesOfMetric(name, { decision, slot, own: [one] }, limits).length > 0),
     )
     .map(({ occurredAtMs }) => occurredAtMs - decision.decidedAtMs);
-  if (delays.length === 0) return null;
-  const first = delays.toSorted((a, b) => a - b)[0]!;
-  return bucketEnds(windowMs).filter((end) => end < first).length;
-}
-
-function bucketEnds(windowMs: number): number[] {
-  const ends = [windowMs];
-  for (let octave = 0; octave < 16; octave++) {
-    for (const part of [7 / 8, 6 / 8, 5 / 8, 4 / 8]) ends.push((windowMs / 2 ** octave) * part);
-  }
-  return ends;
+  return delays.toSorted((a, b) => a - b)[0] ?? null;
 }
 
 function valuesOfMetric(wanted: string, { decision, slot, own }: SlotOfDecision, limits: JoinLimits): number[] {

@@ -6,7 +6,6 @@
 import type { ArmId } from '../events.ts';
 import type { Experiment, Fold, RewardSpec } from '../experiment.ts';
 import { quantizeReward } from '../quantize.ts';
-import { delayBucket } from '../sums/delays.ts';
 import { reaches } from './attribution.ts';
 import type { DecisionEntry, JoinLimits, RewardEntry } from './group.ts';
 import { slotValue } from './reward-formula.ts';
@@ -15,8 +14,8 @@ import { slotValue } from './reward-formula.ts';
 export interface Outcome {
   /** Reward in reward units; `null` while the slot does not count. */
   readonly rewardUnits: number | null;
-  /** Bucket of delay of its first reward (sums/delays.ts); `null` without one, and where delays are not counted. */
-  readonly firstBucket: number | null;
+  /** Of its first reward, from 0 to the attribution window; `null` without one, and where delays are not counted. */
+  readonly firstDelayMs: number | null;
   /** Its value lay outside the declared range, or was no number. */
   readonly clipped: boolean;
 }
@@ -66,7 +65,7 @@ function outcomeOf(
   values: readonly MetricValue[],
   experiment: Experiment,
 ): Outcome {
-  const { attribution, reward } = experiment;
+  const { reward } = experiment;
   let firstMs = Number.POSITIVE_INFINITY;
   const folded: number[] = [];
   for (const [name, metric] of reward.metrics) {
@@ -79,11 +78,11 @@ function outcomeOf(
     folded.push(own.length === 0 ? metric.default : fold(metric.fold, own));
   }
   const came = firstMs < Number.POSITIVE_INFINITY;
-  if (!came && reward.delay === 'labelled') return { rewardUnits: null, firstBucket: null, clipped: false };
+  if (!came && reward.delay === 'labelled') return { rewardUnits: null, firstDelayMs: null, clipped: false };
   const counted = came && reward.delay === 'delay-corrected';
   return {
     ...scale(slotValue({ armId, features, folded }, experiment), reward),
-    firstBucket: counted ? delayBucket(firstMs, attribution.windowMs) : null,
+    firstDelayMs: counted ? firstMs : null,
   };
 }
 

@@ -5,9 +5,9 @@
 import { Corrupt } from '../errors.ts';
 import type { ArmId } from '../events.ts';
 import type { Experiment } from '../experiment.ts';
-import { delayShares } from '../numerics/delay-shares.ts';
 import { bucketEndMs, DELAY_BUCKETS, DELAY_TICKS, FIRST_REWARDS } from '../sums/delays.ts';
 import type { ExactVector } from '../sums/exact.ts';
+import { delayShares } from './delay-shares.ts';
 import { DELAYS } from './sums.ts';
 
 type Cohort = readonly [cohort: number, sums: ReadonlyMap<ArmId, ExactVector>];
@@ -34,7 +34,7 @@ export function matureBefore(
 
 /**
  * By cohort, the share of its rewards that has had time to come, so that n · share is its effective exposure: from a
- * Kaplan–Meier estimate over all arms and cohorts (numerics/delay-shares.ts), each followed up to its age.
+ * Kaplan–Meier estimate over all arms and cohorts (learning/delay-shares.ts), each followed up to its age.
  * @param cohorts the oldest first. @throws Corrupt when one has no delays.
  */
 export function shownShares({ attribution, cohortMs }: Experiment, cohorts: readonly Cohort[]): number[] {

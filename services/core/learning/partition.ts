@@ -177,7 +177,7 @@ function difference(
     are.forEach((is, at) => {
       const was = were?.[at] ?? null;
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
-      if (was !== null && was.rewardUnits === is.rewardUnits && was.firstBucket === is.firstBucket) return;
+      if (was !== null && was.rewardUnits === is.rewardUnits && was.firstDelayMs === is.firstDelayMs) return;
       const slot = decision.slots[at]!;
       deltas.push({ decision, slot, ...placed, counted, before: was, after: is });
     });
@@ -203,12 +203,13 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
  */
 function placeInTime(
   decision: DecisionEntry,
-  { cohortMs, reward }: Experiment,
+  { attribution, cohortMs, reward }: Experiment,
   { earlyGraceMs }: JoinLimits,
-): Pick<SumDelta, 'cohort' | 'tick'> {
+): Pick<SumDelta, 'cohort' | 'delays'> {
   const timeMs = Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs);
-  const tick = reward.delay === 'delay-corrected' ? tickOf(timeMs, cohortMs) : null;
-  return { cohort: Math.floor(timeMs / cohortMs), tick };
+  const corrected = reward.delay === 'delay-corrected';
+  const delays = corrected ? { tick: tickOf(timeMs, cohortMs), windowMs: attribution.windowMs } : null;
+  return { cohort: Math.floor(timeMs / cohortMs), delays };
 }
 
 /** @returns `null` in experiments that keep other sums than counts by pattern. */

@@ -6,7 +6,7 @@ import type { ArmId, ExperimentId, Slot } from '../events.ts';
 import type { DecisionEntry } from '../join/group.ts';
 import type { Outcome } from '../join/worth.ts';
 import { ADDEND_MAX } from '../quantize.ts';
-import { DELAYS_SIZE, FIRST_REWARDS } from '../sums/delays.ts';
+import { DELAYS_SIZE, delayBucket, FIRST_REWARDS } from '../sums/delays.ts';
 import { ExactVector } from '../sums/exact.ts';
 import { N, PULLS, patternLayout, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
 
@@ -26,13 +26,21 @@ export interface CountedPattern {
   readonly patterns: number;
 }
 
+/** How the delay of a slot's first reward is counted (sums/delays.ts). */
+export interface CountedDelay {
+  /** When in the cohort it was decided. */
+  readonly tick: number;
+  /** The longest delay there is. */
+  readonly windowMs: number;
+}
+
 /** One slot's move from one outcome to another; `null` before its decision was known. */
 export interface SumDelta {
   readonly decision: DecisionEntry;
   readonly slot: Slot;
   readonly cohort: number;
-  /** When in the cohort it was decided (sums/delays.ts); `null` where delays are not counted. */
-  readonly tick: number | null;
+  /** `null` where delays are not counted. */
+  readonly delays: CountedDelay | null;
   /** `null` where Σ r·x and Σ x·xᵀ are kept. */
   readonly counted: CountedPattern | null;
   readonly before: Outcome | null;
@@ -77,10 +85,10 @@ export class PartitionSums {
       getOrInsert(arms, armId, () => new ExactVector(size)),
       delta,
     );
-    if (delta.tick !== null) {
+    if (delta.delays !== null) {
       addDelay(
         getOrInsert(arms, DELAYS, () => new ExactVector(DELAYS_SIZE)),
-        delta.tick,
+        delta.delays,
         delta,
       );
     }
@@ -186,12 +194,13 @@ function addDelta(sums: ExactVector, { decision, slot, counted, before, after }:
   }
 }
 
-function addDelay(delays: ExactVector, tick: number, { before, after }: SumDelta): void {
-  const cells = delays.beginRound();
+function addDelay(sums: ExactVector, { tick, windowMs }: CountedDelay, { before, after }: SumDelta): void {
+  const cells = sums.beginRound();
   if (before === null) cells[tick]! += 1;
-  const had = before?.firstBucket ?? null;
-  if (had !== null) cells[FIRST_REWARDS + had]! -= 1;
-  if (after.firstBucket !== null) cells[FIRST_REWARDS + after.firstBucket]! += 1;
+  const had = before?.firstDelayMs ?? null;
+  if (had !== null) cells[FIRST_REWARDS + delayBucket(had, windowMs)]! -= 1;
+  const has = after.firstDelayMs;
+  if (has !== null) cells[FIRST_REWARDS + delayBucket(has, windowMs)]! += 1;
 }
 
 /** Σ r·x and Σ x·xᵀ. @param more 1 when the decision counts now and did not, −1 when it is the other way round. */

@@ -77,7 +77,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a first reward that was taken back stays in the delays',
     file: 'core/learning/sums.ts',
-    find: 'if (had !== null) cells[FIRST_REWARDS + had]! -= 1;',
+    find: 'if (had !== null) cells[FIRST_REWARDS + delayBucket(had, windowMs)]! -= 1;',
     replace: '',
   },
   {

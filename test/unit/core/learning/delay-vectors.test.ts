@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { effectiveExposure } from '../../../../services/core/learning/delay.ts';
-import { delayShares } from '../../../../services/core/numerics/delay-shares.ts';
+import { delayShares } from '../../../../services/core/learning/delay-shares.ts';
 
 interface Vectors {
   readonly exposure: readonly {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { delayShares, EVENTS_MIN } from '../../../../services/core/numerics/delay-shares.ts';
+import { delayShares, EVENTS_MIN } from '../../../../services/core/learning/delay-shares.ts';
 import { seededRandom } from '../../../../services/core/random.ts';
 
 /** An event that was seen because it came within the time that its group was followed. */
