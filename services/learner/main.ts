@@ -6,10 +6,9 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createCodecs } from '../contracts/codec.ts';
-import { topicNames } from '../contracts/keys.ts';
 import { CroupierError } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { Lifecycle } from '../platform/lifecycle.ts';
@@ -41,7 +40,7 @@ await command.parseAsync();
 async function run(values: LearnerValues): Promise<void> {
   const logger = createLogger({ name: 'learner', level: values.logLevel });
   logger.info(LEARNER_CONFIG.redacted(values), 'starting');
-  const topics = topicNames(values.prefix ?? '', values.namespace ?? '');
+  const topics = topicsOf(values, values.namespace);
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-learner', logger }));
   const lifecycle = new Lifecycle({ logger, stopMsMax: values.stopTimeout, process });
   lifecycle.started('log', () => log.close());
@@ -71,7 +70,8 @@ async function run(values: LearnerValues): Promise<void> {
       }),
     nowMs: () => performance.now(),
     settings: {
-      groupId: values.group,
+      groupId: values.generation === 1 ? values.group : `${values.group}-${values.generation}`,
+      generation: values.generation,
       limits: joinLimits(values),
       sessionTimeoutMs: values.sessionTimeout,
       commitIntervalMs: values.commitInterval,

@@ -7,12 +7,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { createCodecs } from '../contracts/codec.ts';
-import { type TopicNames, topicNames } from '../contracts/keys.ts';
+import type { TopicNames } from '../contracts/keys.ts';
 import { CroupierError, Invalid } from '../core/errors.ts';
 import type { PerStream } from '../core/events.ts';
 import { COUNT_NAMES, type Counts } from '../core/learning/counts.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import type { Log } from '../platform/log/port.ts';
@@ -51,7 +51,7 @@ await command.parseAsync();
 
 async function run(values: ReplayValues, { json }: PlainFlags): Promise<void> {
   const logger = createLogger({ name: 'replay', level: values.logLevel });
-  const topics = topicNames(values.prefix ?? '', values.namespace ?? '');
+  const topics = topicsOf(values, values.namespace);
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-replay', logger }));
   await mkdir(values.data, { recursive: true });
   const folder = await mkdtemp(join(values.data, 'run-'));
