@@ -17,7 +17,7 @@ import { ExperimentStore } from '../../services/platform/experiment-store.ts';
 import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../services/platform/log/port.ts';
 import { startProgress } from '../../services/platform/progress.ts';
-import { inputEnds } from '../../services/replay/replay.ts';
+import { inputEnds } from '../../services/replay/span.ts';
 import { DeciderClient } from './decider-client.ts';
 import { COUPON, type LiveResult, playLive } from './live.ts';
 import {

@@ -3,7 +3,7 @@
  */
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
-import type { ExperimentId, PerStream } from '../../services/core/events.ts';
+import type { ExperimentId } from '../../services/core/events.ts';
 import { type Counts, unaccounted } from '../../services/core/learning/counts.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../services/platform/embedded/schema-source.ts';
@@ -26,7 +26,6 @@ export function digestsOf(snapshots: Replayed['snapshots']): Digests {
 
 /** Learns the whole log again, from offset 0 and nothing else. */
 export async function replayAll(log: Log, topics: TopicNames, codecs: Codecs): Promise<Replayed> {
-  const partitions = (await log.admin.partitionCount(topics.decisions)) ?? 0;
   return replay({
     log,
     topics,
@@ -34,8 +33,6 @@ export async function replayAll(log: Log, topics: TopicNames, codecs: Codecs): P
     limits: DEMO_LIMITS,
     pollRecordsMax: POLL_RECORDS_MAX,
     openStore: async () => new MemoryStore(),
-    from: Array.from({ length: partitions }, (): PerStream => ({ decisions: 0, rewards: 0 })),
-    onProgress: () => {},
   });
 }
 

@@ -3,33 +3,48 @@
  * a decision that was read is decoded no further than somebody looks, and written back as the bytes that it came in.
  * Like all of the store's format no contract with anybody else: a change raises FORMAT in store-format.ts.
  *
- *     stretch and records let in, of decisions, of rewards   decisions   rewards   the decisions, then the rewards
+ *     stretch and records let in, of decisions, of rewards   counts: decisions, rewards, continued decisions, continued rewards
+ *     the decisions, the rewards, the ids of continued decisions, of continued rewards
  *
  * Each entry begins with its length in bytes; texts stand after the numbers, which have their lengths.
  */
-import type { ArmId, DecisionId, ExperimentId, RewardId, Slot, UnitId } from '../core/events.ts';
-import type { DecisionEntry, Group, LetIn, RewardEntry, RewardRecord } from '../core/join/group.ts';
+import {
+  type ArmId,
+  type DecisionId,
+  type ExperimentId,
+  type RewardId,
+  type Slot,
+  STREAMS,
+  type Stream,
+  type UnitId,
+} from '../core/events.ts';
+import type { Continued, DecisionEntry, Group, LetIn, RewardEntry, RewardRecord } from '../core/join/group.ts';
 
 const COUNTS_AT = 24;
-const GROUP_HEADER_BYTES = 32;
+const GROUP_HEADER_BYTES = 40;
 const DECISION_HEADER_BYTES = 33;
-const REWARD_HEADER_BYTES = 38;
+const REWARD_HEADER_BYTES = 30;
 const RECORD_BYTES = 25;
+const CONTINUED_HEADER_BYTES = 14;
 const NO_VALUE = 1;
 const REACHED_DROPPED = 2;
 
 /** @returns a view that holds until the next call. */
-export function encodeGroup({ letIn, decisions, rewards }: Group): Uint8Array {
+export function encodeGroup({ letIn, continued, decisions, rewards }: Group): Uint8Array {
   reserve(0, GROUP_HEADER_BYTES);
   writeLetIn(0, letIn.decisions);
   writeLetIn(12, letIn.rewards);
   written.writeUInt32LE(decisions.length, COUNTS_AT);
   written.writeUInt32LE(rewards.length, COUNTS_AT + 4);
+  written.writeUInt32LE(continued.decisions.length, COUNTS_AT + 8);
+  written.writeUInt32LE(continued.rewards.length, COUNTS_AT + 12);
   let at = GROUP_HEADER_BYTES;
   for (const entry of decisions) {
     at = entry instanceof StoredDecision ? entry.copyTo(at) : writeDecision(at, entry);
   }
   for (const entry of rewards) at = writeReward(at, entry);
+  for (const entry of continued.decisions) at = writeContinued(at, entry);
+  for (const entry of continued.rewards) at = writeContinued(at, entry);
   return written.subarray(0, at);
 }
 
@@ -49,8 +64,15 @@ export function decodeGroup(unitId: UnitId, bytes: Buffer): Group {
     rewards.push(readReward(bytes, at));
     at += entryLength(bytes, at, REWARD_HEADER_BYTES);
   }
+  const continued: Record<Stream, Continued[]> = { decisions: [], rewards: [] };
+  for (const [index, stream] of STREAMS.entries()) {
+    for (let i = bytes.readUInt32LE(COUNTS_AT + 8 + 4 * index); i > 0; i--) {
+      continued[stream].push(readContinued(bytes, at));
+      at += entryLength(bytes, at, CONTINUED_HEADER_BYTES);
+    }
+  }
   if (at !== bytes.length) throw new RangeError(`${bytes.length} bytes, ${at} of them a group`);
-  return { unitId, letIn, decisions, rewards };
+  return { unitId, letIn, continued, decisions, rewards };
 }
 
 /** 0 length · 4 seq · 8 decidedAtMs · 16 clockMs · 24 heldOut · 25 lengths: id, experiment · 29 counts: slots, features */
@@ -153,8 +175,7 @@ function writeDecision(at: number, entry: DecisionEntry): number {
 }
 
 /**
- * 0 length · 4 occurredAtMs · 12 lastClockMs · 20 lengths: id, metric, decision, experiment, arm, 0 for none · 30 counts:
- * records, owners
+ * 0 length · 4 occurredAtMs · 12 lengths: id, metric, decision, experiment, arm, 0 for none · 22 counts: records, owners
  */
 function writeReward(at: number, entry: RewardEntry): number {
   const { rewardId, metric, decisionId, experimentId, armId, records, owners } = entry;
@@ -162,11 +183,10 @@ function writeReward(at: number, entry: RewardEntry): number {
   const texts = named.reduce((sum, each) => sum + each.length * BYTES_PER_UNIT, 0);
   reserve(at, REWARD_HEADER_BYTES + texts + records.length * RECORD_BYTES + owners.length * 4);
   written.writeDoubleLE(entry.occurredAtMs, at + 4);
-  written.writeDoubleLE(entry.lastClockMs, at + 12);
-  written.writeUInt32LE(records.length, at + 30);
-  written.writeUInt32LE(owners.length, at + 34);
+  written.writeUInt32LE(records.length, at + 22);
+  written.writeUInt32LE(owners.length, at + 26);
   let end = at + REWARD_HEADER_BYTES;
-  let lengthAt = at + 20;
+  let lengthAt = at + 12;
   for (const each of named) {
     end = writeText(end, each, lengthAt);
     lengthAt += 2;
@@ -187,21 +207,21 @@ function writeRecord(at: number, { revision, value, clockMs, reachedDropped }: R
 
 /** Decoded at once: the join spreads and changes rewards. */
 function readReward(bytes: Buffer, at: number): RewardEntry {
-  const [idLength, metricLength] = [bytes.readUInt16LE(at + 20), bytes.readUInt16LE(at + 22)];
-  const [decisionLength, experimentLength] = [bytes.readUInt16LE(at + 24), bytes.readUInt16LE(at + 26)];
-  const armLength = bytes.readUInt16LE(at + 28);
+  const [idLength, metricLength] = [bytes.readUInt16LE(at + 12), bytes.readUInt16LE(at + 14)];
+  const [decisionLength, experimentLength] = [bytes.readUInt16LE(at + 16), bytes.readUInt16LE(at + 18)];
+  const armLength = bytes.readUInt16LE(at + 20);
   const idAt = at + REWARD_HEADER_BYTES;
   const metricAt = idAt + idLength;
   const decisionAt = metricAt + metricLength;
   const experimentAt = decisionAt + decisionLength;
   const armAt = experimentAt + experimentLength;
   const recordsAt = armAt + armLength;
-  const recordCount = bytes.readUInt32LE(at + 30);
+  const recordCount = bytes.readUInt32LE(at + 22);
   const records: RewardRecord[] = [];
   for (let i = 0; i < recordCount; i++) records.push(readRecord(bytes, recordsAt + i * RECORD_BYTES));
   const owners: number[] = [];
   const ownersAt = recordsAt + recordCount * RECORD_BYTES;
-  const ownerCount = bytes.readUInt32LE(at + 34);
+  const ownerCount = bytes.readUInt32LE(at + 26);
   for (let i = 0; i < ownerCount; i++) owners.push(bytes.readUInt32LE(ownersAt + i * 4));
   return {
     rewardId: text(bytes, idAt, idLength) as RewardId,
@@ -211,7 +231,6 @@ function readReward(bytes: Buffer, at: number): RewardEntry {
     experimentId: experimentLength === 0 ? null : (frequentText(bytes, experimentAt, experimentLength) as ExperimentId),
     armId: armLength === 0 ? null : (frequentText(bytes, armAt, armLength) as ArmId),
     records: records as [RewardRecord, ...RewardRecord[]],
-    lastClockMs: bytes.readDoubleLE(at + 12),
     owners,
   };
 }
@@ -224,6 +243,20 @@ function readRecord(bytes: Buffer, at: number): RewardRecord {
     clockMs: bytes.readDoubleLE(at + 16),
     reachedDropped: (flags & REACHED_DROPPED) !== 0,
   };
+}
+
+/** 0 length · 4 clockMs · 12 length of the id */
+function writeContinued(at: number, { id, clockMs }: Continued): number {
+  reserve(at, CONTINUED_HEADER_BYTES + id.length * BYTES_PER_UNIT);
+  written.writeDoubleLE(clockMs, at + 4);
+  const end = writeText(at + CONTINUED_HEADER_BYTES, id, at + 12);
+  written.writeUInt32LE(end - at, at);
+  return end;
+}
+
+function readContinued(bytes: Buffer, at: number): Continued {
+  const id = text(bytes, at + CONTINUED_HEADER_BYTES, bytes.readUInt16LE(at + 12)) as Continued['id'];
+  return { id, clockMs: bytes.readDoubleLE(at + 4) };
 }
 
 function writeLetIn(at: number, { span, records }: LetIn): void {

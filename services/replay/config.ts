@@ -4,6 +4,8 @@ import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
 import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
 import { LOG_LEVELS } from '../platform/logging.ts';
 
+const THREADS_MAX = 256;
+
 export const REPLAY_CONFIG = defineConfig({
   ...CONNECTION_OPTIONS,
   ...JOIN_OPTIONS,
@@ -13,26 +15,40 @@ export const REPLAY_CONFIG = defineConfig({
     default: null,
     doc: 'Text before the name of the snapshots topic to compare with, such as shadow.',
   },
-  fromOffset: {
-    env: 'CROUPIER_REPLAY_FROM_OFFSET',
-    type: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-    default: '0',
-    unit: 'offset',
-    doc: 'Begin at this offset of every input partition; only a replay from 0 can be compared with the live digests',
-  },
-  fromTime: {
-    env: 'CROUPIER_REPLAY_FROM_TIME',
+  from: {
+    env: 'CROUPIER_REPLAY_FROM',
     type: text(),
     default: null,
-    unit: 'time',
-    doc: 'Begin with what the log appended from then on, such as 2026-11-01T00:00:00Z',
+    unit: 'position',
+    doc: 'Begin there: a time by the log such as 2026-11-01T00:00:00Z, an offset of every input partition, or decisions=OFFSET,rewards=OFFSET. All that is retained when left out; only that can be compared with the live digests',
+  },
+  to: {
+    env: 'CROUPIER_REPLAY_TO',
+    type: text(),
+    default: null,
+    unit: 'position',
+    doc: 'Stop before that, said in the same way. Where the log ends now when left out',
+  },
+  into: {
+    env: 'CROUPIER_REPLAY_INTO',
+    type: text(),
+    default: null,
+    unit: 'namespace',
+    doc: 'Write what is learned to topics of that namespace, such as shadow., which must be new: a learner with CROUPIER_NAMESPACE=shadow. goes on from there. Without it nothing is written',
+  },
+  parallel: {
+    env: 'CROUPIER_REPLAY_PARALLEL',
+    type: integer({ min: 1, max: THREADS_MAX }),
+    default: null,
+    unit: 'threads',
+    doc: 'How many partitions are learned at once; as many as there are cores when left out',
   },
   data: {
     env: 'CROUPIER_REPLAY_DATA',
     type: text(),
     default: '.croupier/replay',
     unit: 'folder',
-    doc: 'Where join stores are kept while the replay runs',
+    doc: 'Where a replay keeps how far it is: ended half-way, the same command goes on from there. Removed when it is done',
   },
   pollRecordsMax: {
     env: 'CROUPIER_REPLAY_POLL_RECORDS_MAX',

@@ -1,151 +1,132 @@
 #!/usr/bin/env node
 /**
- * `croupier replay`: learns again from Kafka and compares the digests with the live ones. Chooses Kafka, the schema
- * registry and stores of segments.
+ * `croupier replay`, and each of its threads: chooses Kafka, the schema registry and stores of segments.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { isMainThread, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
-import { createCodecs } from '../contracts/codec.ts';
+import { type Codecs, createCodecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { CroupierError, Invalid } from '../core/errors.ts';
-import type { PerStream } from '../core/events.ts';
-import { COUNT_NAMES, type Counts } from '../core/learning/counts.ts';
+import { CroupierError } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
 import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
-import { joinLimits } from '../platform/join/limits-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
-import type { Log } from '../platform/log/port.ts';
 import { createLogger } from '../platform/logging.ts';
-import { type Progress, startProgress } from '../platform/progress.ts';
+import { startProgress } from '../platform/progress.ts';
+import { registerAll } from '../platform/registry/register.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
 import { openSegmentStore } from '../platform/store/segments/store.ts';
-import { renderTable } from '../platform/table.ts';
+import { runCommand } from './command.ts';
 import { REPLAY_CONFIG, type ReplayValues } from './config.ts';
-import { inputsFrom, replay } from './replay.ts';
-import { liveSnapshots, type Verified, verify } from './verify.ts';
+import { COMMIT_RECORDS, type PartitionProgress, type PartitionReplayed, replayPartition } from './partition.ts';
+import type { ReplayPlan } from './plan.ts';
+import { answerPartitions, ReplayPool } from './pool.ts';
+import { describe } from './report.ts';
 
 const STORE_BYTES = 64_000_000;
 
 interface PlainFlags extends Readonly<Record<string, unknown>> {
   readonly json: boolean;
   readonly verbose: boolean;
+  readonly restart: boolean;
 }
 
-const command = new Command('replay')
-  .description('Learns the log again, from nothing but the log, and compares every digest with the live snapshot.')
-  .addHelpText('after', '\nExit codes: 0 well, 1 a digest differs or the replay failed.')
-  .helpOption('-h, --help', 'Show this help')
-  .option('--json', 'print JSON instead of tables', false)
-  .option('--verbose', 'show where an error came from', false);
-optionsFor(command, REPLAY_CONFIG).action(async (flags: PlainFlags) => {
-  try {
-    await run(REPLAY_CONFIG.parse({ env: process.env, flags }), flags);
-  } catch (error) {
-    if (!(error instanceof CroupierError) || flags.verbose) throw error;
-    process.stderr.write(`replay: ${error.code}: ${error.message}\n`);
-    process.exitCode = 1;
-  }
-});
-await command.parseAsync();
+/** What a thread is given. */
+interface ThreadData {
+  readonly values: ReplayValues;
+  readonly plan: ReplayPlan;
+  readonly storeFolders: readonly string[];
+}
 
-async function run(values: ReplayValues, { json }: PlainFlags): Promise<void> {
-  const logger = createLogger({ name: 'replay', level: values.logLevel });
-  const topics = topicsOf(values, values.namespace);
-  const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-replay', logger }));
-  await mkdir(values.data, { recursive: true });
-  const folder = await mkdtemp(join(values.data, 'run-'));
-  let progress: Progress | null = null;
+if (isMainThread) await main();
+else thread(workerData as ThreadData);
+
+async function main(): Promise<void> {
+  const command = new Command('replay')
+    .description('Learns the log again, from nothing but the log, and compares every digest with the live snapshot.')
+    .addHelpText(
+      'after',
+      '\nWhat was refused live is refused again and counted; dead letters are not written again.' +
+        '\nExit codes: 0 well, 1 a digest differs or the replay failed.',
+    )
+    .helpOption('-h, --help', 'Show this help')
+    .option('--restart', 'begin anew, where a replay of the same was ended half-way', false)
+    .option('--json', 'print JSON instead of tables', false)
+    .option('--verbose', 'show where an error came from', false);
+  optionsFor(command, REPLAY_CONFIG).action(async (flags: PlainFlags) => {
+    try {
+      await run(REPLAY_CONFIG.parse({ env: process.env, flags }), flags);
+    } catch (error) {
+      if (!(error instanceof CroupierError) || flags.verbose) throw error;
+      process.stderr.write(`replay: ${error.code}: ${error.message}\n`);
+      process.exitCode = 1;
+    }
+  });
+  await command.parseAsync();
+}
+
+async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise<void> {
+  const { log, topics, codecs } = await connect(values, topicsOf(values, values.namespace));
+  const into = values.into === null ? null : topicsOf(values, values.into);
   try {
-    const codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
-    const prove = await liveSnapshots(log, topics, codecs);
-    const from = await beginning(log, topics, values);
-    const startedMs = performance.now();
-    let events = 0;
-    const { snapshots, counts } = await replay({
-      log,
-      topics,
-      codecs,
-      limits: joinLimits(values),
-      pollRecordsMax: values.pollRecordsMax,
-      openStore: async (partition) =>
-        openSegmentStore({
-          folder: join(folder, String(partition)),
-          cacheBytes: STORE_BYTES,
-          onUnreadable: rethrow,
-        }),
-      from,
-      prove,
-      onProgress(done, total) {
-        progress ??= startProgress({ label: 'replay', total, unit: 'events', to: process.stderr });
-        progress.update(done);
-        events = done;
+    const outcome = await runCommand(
+      values,
+      {
+        ...{ log, topics, codecs, into, parallel: values.parallel ?? availableParallelism() },
+        intoCodecs: async () => {
+          await registerAll(registryOptions(values), into!);
+          return codecsOf(values, into!);
+        },
+        learners(plan, storeFolder) {
+          const storeFolders = [...plan.partitions.keys()].map(storeFolder);
+          return new ReplayPool(new URL(import.meta.url), { values, plan, storeFolders } satisfies ThreadData);
+        },
+        startProgress: (total) => startProgress({ label: 'replay', total, unit: 'events', to: process.stderr }),
+        tell: (line) => process.stderr.write(`replay: ${line}\n`),
       },
-    });
-    const verified = verify(snapshots, prove, await fromStart(log, topics, from));
-    stopProgress(progress);
-    print({ verified, counts, events, seconds: (performance.now() - startedMs) / 1_000 }, json);
+      restart,
+    );
+    const { verified, ...learned } = outcome;
+    const asJson = () => `${JSON.stringify({ experiments: verified, ...learned }, null, 2)}\n`;
+    process.stdout.write(json ? asJson() : describe(outcome));
     if (verified.some(({ verdict }) => verdict === 'differs')) process.exitCode = 1;
   } finally {
-    stopProgress(progress);
     await log.close();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
-function rethrow(error: Error): never {
-  throw error;
+/** One connection for all the partitions that it is given. */
+function thread({ values, plan, storeFolders }: ThreadData): void {
+  const connected = connect(values, topicsOf(values, values.namespace));
+  answerPartitions(
+    async (partition: number, onProgress: (progress: PartitionProgress) => void): Promise<PartitionReplayed> => {
+      const source = await connected;
+      const store = await openSegmentStore({
+        folder: storeFolders[partition]!,
+        cacheBytes: STORE_BYTES,
+        // Emptied, it is filled again from the beginning.
+        onUnreadable: () => {},
+      });
+      const options = { ...source, pollRecordsMax: values.pollRecordsMax, commitRecords: COMMIT_RECORDS };
+      return replayPartition(options, plan, partition, store, onProgress);
+    },
+  );
 }
 
-/** What TypeScript cannot see: callbacks set it. */
-function stopProgress(progress: Progress | null): void {
-  progress?.stop();
-}
-
-async function beginning(log: Log, topics: TopicNames, { fromTime, fromOffset }: ReplayValues): Promise<PerStream[]> {
-  if (fromTime === null) {
-    const { length } = await log.admin.offsets(topics.decisions);
-    return Array.from({ length }, () => ({ decisions: fromOffset, rewards: fromOffset }));
+async function connect(
+  values: ReplayValues,
+  topics: TopicNames,
+): Promise<{ log: KafkaLog; topics: TopicNames; codecs: Codecs }> {
+  const logger = createLogger({ name: 'replay', level: values.logLevel });
+  const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-replay', logger }));
+  try {
+    return { log, topics, codecs: await codecsOf(values, topics) };
+  } catch (error) {
+    await log.close();
+    throw error;
   }
-  const timeMs = Date.parse(fromTime);
-  if (Number.isFinite(timeMs)) return inputsFrom(log, topics, timeMs);
-  throw new Invalid(
-    'config',
-    `--from-time: ${JSON.stringify(fromTime)}, allowed is a time such as 2026-11-01T00:00:00Z`,
-  );
 }
 
-/** Whether the replay began where the inputs began, and nothing of them has run out of retention. */
-async function fromStart(log: Log, topics: TopicNames, from: readonly PerStream[]): Promise<boolean> {
-  const starts = [...(await log.admin.offsets(topics.decisions)), ...(await log.admin.offsets(topics.rewards))];
-  return from.every(({ decisions, rewards }) => decisions + rewards === 0) && starts.every(({ start }) => start === 0);
-}
-
-interface Outcome {
-  readonly verified: readonly Verified[];
-  readonly counts: Counts;
-  readonly events: number;
-  readonly seconds: number;
-}
-
-function print({ verified, counts, events, seconds }: Outcome, asJson: boolean): void {
-  if (asJson) {
-    process.stdout.write(`${JSON.stringify({ experiments: verified, counts, events, seconds }, null, 2)}\n`);
-    return;
-  }
-  const rows = verified.map(({ experimentId, version, digest, liveDigest, verdict }) => [
-    experimentId,
-    version,
-    digest,
-    liveDigest ?? '-',
-    verdict,
-  ]);
-  const books = renderTable(
-    ['events', 'count'],
-    COUNT_NAMES.map((name) => [name, counts[name]]),
-  );
-  process.stdout.write(
-    `${renderTable(['experiment', 'version', 'digest', 'live digest', 'verdict'], rows)}\n${books}\n`,
-  );
-  process.stdout.write(`${events} events in ${seconds.toFixed(1)} s, ${Math.round(events / seconds)} a second\n`);
+async function codecsOf(values: ReplayValues, topics: TopicNames): Promise<Codecs> {
+  return createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
 }

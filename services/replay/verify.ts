@@ -8,6 +8,7 @@ import type { ExperimentId } from '../core/events.ts';
 import type { Log } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
+import type { LiveSnapshot, LiveSnapshots } from './plan.ts';
 import type { Snapshots } from './replay.ts';
 
 /** `redefined`: the definition has changed since the live snapshot was built, and its digest with it. */
@@ -37,7 +38,7 @@ export async function liveSnapshots(log: Log, topics: TopicNames, codecs: Codecs
 }
 
 /** @param fromStart whether the replay saw the whole of the inputs; a part of them has a digest of its own. */
-export function verify(replayed: Snapshots, live: Snapshots, fromStart: boolean): Verified[] {
+export function verify(replayed: Snapshots, live: LiveSnapshots, fromStart: boolean): Verified[] {
   return [...replayed.values()].map((snapshot) => {
     const { experimentId, version, digest } = snapshot;
     const lived = live.get(experimentId);
@@ -46,7 +47,7 @@ export function verify(replayed: Snapshots, live: Snapshots, fromStart: boolean)
   });
 }
 
-function verdictOf(replayed: ParametersSnapshot, live: ParametersSnapshot | undefined): Verdict {
+function verdictOf(replayed: ParametersSnapshot, live: LiveSnapshot | undefined): Verdict {
   if (live === undefined) return 'no live snapshot';
   if (live.digest === replayed.digest) return 'same';
   return live.experimentVersion === replayed.experimentVersion ? 'differs' : 'redefined';

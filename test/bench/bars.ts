@@ -16,8 +16,11 @@ export function bar(name: string, value: number, unit: string, bound: Bar['bound
   return { name, value, unit, limit, bound, holds: bound === 'at most' ? value <= limit : value >= limit };
 }
 
-/** Prints the bars, and writes them to a file if asked for. The exit code is 1 when one does not hold. */
-export async function reportBars(bars: readonly Bar[], json: string | undefined): Promise<void> {
+/**
+ * Prints the bars, and writes them to a file if asked for. The exit code is 1 when one does not hold.
+ * @param details what else the file says.
+ */
+export async function reportBars(bars: readonly Bar[], json: string | undefined, details: object = {}): Promise<void> {
   const table = new Table({ head: ['', 'measured', 'limit', ''], style: { head: [] } });
   for (const { name, value, unit, bound, limit, holds } of bars) {
     table.push([
@@ -28,6 +31,6 @@ export async function reportBars(bars: readonly Bar[], json: string | undefined)
     ]);
   }
   process.stdout.write(`${table.toString()}\n`);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ bars }, null, 2)}\n`);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ bars, ...details }, null, 2)}\n`);
   if (bars.some(({ holds }) => !holds)) process.exitCode = 1;
 }

@@ -2,7 +2,7 @@
  * `npm run chaos`: rounds of faults on real processes and a real cluster, each held against a replay of the log. Its last
  * line is `N passed, M failed`.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { quantile } from '../../deploy/demo/report.ts';
 import { ensureStack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
 import { startProgress } from '../../services/platform/progress.ts';
+import { bar, reportBars } from '../bench/bars.ts';
 import { brokerIsOurs } from '../support/broker-process.ts';
 import { Installation } from '../support/installation.ts';
 import { Load } from '../support/load.ts';
@@ -35,7 +36,7 @@ const command = new Command('npm run chaos --')
   )
   .option('--rounds <n>', 'how many rounds; each has the next fault of the list', whole, FAULTS.length)
   .option('--only <text>', 'only faults with that in their name')
-  .option('--json <file>', 'also write rounds and recovery times to a file')
+  .option('--json <file>', 'also write bars, rounds and recovery times to a file')
   .helpOption('-h, --help', 'Show this help')
   .addHelpText('after', `\nFaults:\n${FAULTS.map(({ name }) => `  ${name}`).join('\n')}\n`)
   .action(async (options: { rounds: number; only?: string; json?: string }) => {
@@ -46,10 +47,9 @@ const command = new Command('npm run chaos --')
     process.stdout.write(
       `recovery, from a loss to a snapshot of what came after it in every partition: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
     );
-    if (options.json !== undefined)
-      await writeFile(options.json, `${JSON.stringify({ rounds, p50Ms, p99Ms }, null, 2)}\n`);
+    const bars = [bar('rounds that fail', failed, 'rounds', 'at most', 0)];
+    await reportBars(bars, options.json, { rounds, p50Ms, p99Ms });
     process.stdout.write(`${rounds.length - failed} passed, ${failed} failed\n`);
-    process.exitCode = failed === 0 ? 0 : 1;
   });
 await command.parseAsync();
 

@@ -80,10 +80,9 @@ test('a backfill that is killed half-way is gone on with, and all of it is learn
   expect(told).toMatchObject({ appended: history.rewards.length, refused: {} });
 
   const { snapshots, counts } = await replay({
-    ...{ log, topics, limits: joinLimits(values), pollRecordsMax: 5_000, onProgress: () => {} },
+    ...{ log, topics, limits: joinLimits(values), pollRecordsMax: 5_000 },
     codecs: createCodecs(await openRegistrySource(registryOptions(values), topics), topics),
     openStore: async () => new MemoryStore(),
-    from: Array.from({ length: PARTITIONS }, () => ({ decisions: 0, rewards: 0 })),
   });
   const { arms } = snapshots.get('coupon' as ExperimentId)!;
   expect(new Map(arms.map(({ armId, pulls, sumR }) => [armId as string, { pulls, sumR }]))).toEqual(

@@ -57,7 +57,7 @@ test('wrong settings of a real broker are found, each with its fix', async () =>
   const { findings } = JSON.parse(stdout) as { findings: Finding[] };
   expect(code).toBe(1);
   const settings = findings.flatMap(({ fix }) => /--add-config (\S+)/.exec(fix ?? '')?.[1] ?? []);
-  expect(settings).toEqual(['retention.ms=5788800000', 'max.message.bytes=1048576', 'min.compaction.lag.ms=3600000']);
+  expect(settings).toEqual(['retention.ms=8467200000', 'max.message.bytes=1048576', 'min.compaction.lag.ms=3600000']);
   expect(findings.find(({ check }) => check === 'co-partitioning')?.outcome).toBe('wrong');
   expect(findings.filter(({ check }) => check.startsWith('schema ')).map(({ fix }) => fix)).toEqual(
     Array.from({ length: 6 }, () => 'croupier topics create'),

@@ -1,5 +1,7 @@
 /** The plans that once failed, and some seeds, as `npm run sim` runs them: in processes of their own, on a virtual clock. */
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -22,7 +24,12 @@ it('a seed runs the same way each time', async () => {
 }, 120_000);
 
 it('some seed fails when learners that were overtaken may go on writing', async () => {
-  const told = await simulation('--mutation', 'earlier owners may go on writing', '--seeds', '60');
+  const folder = await mkdtemp(join(tmpdir(), 'croupier-sim-'));
+  const json = join(folder, 'bars.json');
+  const told = await simulation('--mutation', 'earlier owners may go on writing', '--seeds', '60', '--json', json);
   expect(told).toContain('the smallest plan found that fails');
   expect(told).not.toMatch(/ 0 failed\n$/);
+  const { bars } = JSON.parse(await readFile(json, 'utf8')) as { bars: readonly object[] };
+  expect(bars).toEqual([expect.objectContaining({ name: 'runs that fail', limit: 0, unit: 'runs', holds: false })]);
+  await rm(folder, { recursive: true });
 }, 120_000);

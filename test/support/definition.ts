@@ -43,6 +43,25 @@ export function notCrowded(events: readonly InputEvent[], { limits }: Rules): In
   });
 }
 
+/**
+ * The records that stand for themselves: those before which no other of their id stands, in the same stream, for as long
+ * as it is known.
+ * @param events none of which is crowded.
+ */
+export function firstRecords(events: readonly InputEvent[], { limits }: Rules): InputEvent[] {
+  const reachMs = limits.windowMs + limits.graceMs;
+  const idOf = (event: InputEvent) => {
+    const { unitId } = event.stream === 'decisions' ? event.decision : event.reward;
+    const id = event.stream === 'decisions' ? event.decision.decisionId : event.reward.rewardId;
+    return JSON.stringify([event.stream, unitId, id]);
+  };
+  return events.filter((event, at) => {
+    const knownMs = event.stream === 'decisions' ? reachMs : reachMs + 2 * limits.earlyGraceMs;
+    const earlier = events.slice(0, at).filter((other) => idOf(other) === idOf(event));
+    return earlier.every(({ clockMs }) => event.clockMs - clockMs > knownMs);
+  });
+}
+
 /** The place, among all contexts that there are, of the one that encodes as the decision's features. */
 function countedPattern(decision: DecisionEntry, { layout, context }: Experiment): CountedPattern | null {
   if (layout === null) return null;

@@ -49,6 +49,7 @@ export class Installation {
   /** Once `create` has registered the schemas. */
   codecs!: Codecs;
   private readonly values;
+  private readonly commandEnvironment: Environment;
   private readonly processes = new Set<ChildProcess>();
   private folder = '';
 
@@ -56,18 +57,28 @@ export class Installation {
   static async create(options: {
     readonly name: string;
     readonly partitions: number;
+    /** Copies of each, instead of the cluster's default. */
+    readonly replication?: number;
     readonly experiments: readonly string[];
+    /** For the command line, beside where the services are. */
+    readonly environment?: Environment;
+    /** Comes before the topics do. */
+    readonly prepare?: (prefix: string) => Promise<void>;
   }): Promise<Installation> {
-    const installation = new Installation(options.name);
+    const installation = new Installation(options.name, options.environment ?? {});
+    await options.prepare?.(installation.prefix);
     installation.folder = await mkdtemp(join(tmpdir(), 'croupier-installation-'));
-    await installation.croupier('topics', 'create', '--partitions', String(options.partitions));
+    const { partitions, replication } = options;
+    const copies = replication === undefined ? [] : ['--replication', String(replication)];
+    await installation.croupier('topics', 'create', '--partitions', String(partitions), ...copies);
     for (const file of options.experiments) await installation.croupier('experiments', 'apply', file);
     const { values, topics } = installation;
     installation.codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
     return installation;
   }
 
-  private constructor(name: string) {
+  private constructor(name: string, commandEnvironment: Environment) {
+    this.commandEnvironment = commandEnvironment;
     this.prefix = `${uniqueName(name)}.`;
     this.topics = topicNames(this.prefix);
     this.values = defineConfig(CONNECTION_OPTIONS).parse({
@@ -86,7 +97,12 @@ export class Installation {
 
   /** The command line. @returns what it printed. @throws Error with what it said when it did not do well. */
   croupier(...args: string[]): Promise<string> {
-    const env = { ...process.env, ...this.environment };
+    return this.croupierWith({}, ...args);
+  }
+
+  /** The same, told other things by its environment. */
+  croupierWith(environment: Environment, ...args: string[]): Promise<string> {
+    const env = { ...process.env, ...this.environment, ...this.commandEnvironment, ...environment };
     return new Promise((resolve, reject) => {
       execFile(process.execPath, ['services/cli/main.ts', ...args], { env, cwd: CHECKOUT }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
@@ -135,11 +151,11 @@ export class Installation {
   }
 
   /** @returns the learner's books, all partitions together, once they tell of so many decisions and rewards. */
-  async booksOf(events: number): Promise<Counts> {
+  async booksOf(events: number, { tallies } = this.topics): Promise<Counts> {
     const byPartition = new Map<number, Counts>();
     const reader = this.log.reader();
     try {
-      reader.assign(await startOf(this.log, this.topics.tallies));
+      reader.assign(await startOf(this.log, tallies));
       const deadlineMs = performance.now() + BOOKS_MS_MAX;
       while (performance.now() < deadlineMs) {
         for (const { records } of await reader.poll({ maxRecords: 1_000, waitMsMax: 1_000 })) {

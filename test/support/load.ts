@@ -9,7 +9,8 @@ import { reflectedBy } from '../../services/core/learning/tally.ts';
 import { partitionOf } from '../../services/platform/log/partitioner.ts';
 import type { AppendRecord, LogWriter } from '../../services/platform/log/port.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
-import { inputEnds, replay } from '../../services/replay/replay.ts';
+import { replay } from '../../services/replay/replay.ts';
+import { inputEnds } from '../../services/replay/span.ts';
 import { decision, reward } from './core.ts';
 import type { Installation } from './installation.ts';
 
@@ -69,10 +70,10 @@ export class Load {
   }
 
   /** @returns the books, once they tell of all that is on the log. */
-  async learned(): Promise<Counts> {
-    const { log, topics } = this.installation;
-    const ends = await inputEnds(log, topics);
-    return this.installation.booksOf(ends.reduce((sum, { decisions, rewards }) => sum + decisions + rewards, 0));
+  async learned(topics = this.installation.topics): Promise<Counts> {
+    const ends = await inputEnds(this.installation.log, topics);
+    const events = ends.reduce((sum, { decisions, rewards }) => sum + decisions + rewards, 0);
+    return this.installation.booksOf(events, topics);
   }
 
   /** Waits until all is learned and published. @returns what is not as a replay of the log has it. */
@@ -86,8 +87,6 @@ export class Load {
       limits: LIMITS,
       pollRecordsMax: 5_000,
       openStore: async () => new MemoryStore(),
-      from: Array.from({ length: this.partitions }, () => ({ decisions: 0, rewards: 0 })),
-      onProgress: () => {},
     });
     const { digest } = truth.snapshots.get(BANNER)!;
     const wrong: string[] = [];

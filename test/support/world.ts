@@ -196,9 +196,7 @@ export class World {
       limits: this.limits,
       pollRecordsMax: 1_000,
       openStore: async () => new MemoryStore(),
-      from: Array.from({ length: this.partitions }, () => ({ decisions: 0, rewards: 0 })),
       prove,
-      onProgress: () => {},
     });
   }
 

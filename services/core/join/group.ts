@@ -62,8 +62,6 @@ export interface RewardEntry {
   readonly armId: ArmId | null;
   /** In log order, at least one, distinct revisions. */
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
-  /** Clock of the last record seen, repeats included. */
-  readonly lastClockMs: number;
   /** Decisions of the group that it belongs to, by `seq`, ascending. */
   readonly owners: readonly number[];
 }
@@ -75,22 +73,39 @@ export interface LetIn {
   readonly records: number;
 }
 
+/** An id of which more came than its first record, which may be gone by now. */
+export interface Continued {
+  readonly id: DecisionId | RewardId;
+  /** Of the last record. */
+  readonly clockMs: number;
+}
+
 export interface Group {
   readonly unitId: UnitId;
   readonly letIn: Readonly<Record<Stream, LetIn>>;
+  /** In order of their clocks, each id once. */
+  readonly continued: Readonly<Record<Stream, readonly Continued[]>>;
   readonly decisions: readonly DecisionEntry[];
   readonly rewards: readonly RewardEntry[];
 }
 
 const NONE: LetIn = { span: 0, records: 0 };
+const NOTHING_CONTINUED: Group['continued'] = { decisions: [], rewards: [] };
 
 export function emptyGroup(unitId: UnitId): Group {
-  return { unitId, letIn: { decisions: NONE, rewards: NONE }, decisions: [], rewards: [] };
+  return {
+    unitId,
+    letIn: { decisions: NONE, rewards: NONE },
+    continued: NOTHING_CONTINUED,
+    decisions: [],
+    rewards: [],
+  };
 }
 
 /** Whether the group says no more than that the unit is unknown. */
-export function isEmpty({ letIn, decisions, rewards }: Group): boolean {
-  return decisions.length + rewards.length + letIn.decisions.records + letIn.rewards.records === 0;
+export function isEmpty({ letIn, continued, decisions, rewards }: Group): boolean {
+  const entries = decisions.length + rewards.length + continued.decisions.length + continued.rewards.length;
+  return entries + letIn.decisions.records + letIn.rewards.records === 0;
 }
 
 /**
@@ -100,10 +115,10 @@ export function isEmpty({ letIn, decisions, rewards }: Group): boolean {
  */
 export function letIn(group: Group, stream: Stream, clockMs: number, limits: JoinLimits): Group | null {
   const span = Math.floor(clockMs / limits.unitSpanMs);
-  const { unitId, letIn: known, decisions, rewards } = group;
+  const { unitId, letIn: known, continued, decisions, rewards } = group;
   const records = known[stream].span === span ? known[stream].records + 1 : 1;
   if (records > limits.unitEventsMax) return null;
-  return { unitId, letIn: { ...known, [stream]: { span, records } }, decisions, rewards };
+  return { unitId, letIn: { ...known, [stream]: { span, records } }, continued, decisions, rewards };
 }
 
 /** Forgets what was let in during stretches that no record still to come lies in. */
@@ -118,7 +133,10 @@ function letInDueMs({ span }: LetIn, limits: JoinLimits): number {
   return (span + 1) * limits.unitSpanMs - 1;
 }
 
-/** How long after a decision, by the log clocks, a reward still reaches it; repeats of a decision are known this long. */
+/**
+ * How long after a decision, by the log clocks, a reward still reaches it. A record of a decision is its first when none of
+ * its id stands within this stretch of the log before it.
+ */
 export function decisionReachMs(limits: JoinLimits): number {
   return limits.windowMs + limits.graceMs;
 }
@@ -131,18 +149,22 @@ export function decisionMemoryMs(limits: JoinLimits): number {
   return decisionReachMs(limits) + limits.earlyGraceMs;
 }
 
-/** How long after its last record a reward is remembered: longer than any decision that may own it, early grace later. */
+/**
+ * How long after its first record a reward is remembered, longer than any decision that may own it, early grace later. A
+ * record of a reward is its first when none of its id stands within this stretch of the log before it.
+ */
 export function rewardMemoryMs(limits: JoinLimits): number {
   return decisionMemoryMs(limits) + limits.earlyGraceMs;
 }
 
 /**
- * How far back the log says all that the groups know: the memory of a reward for what may still be alive; once more, so
- * that a record that only continues an older reward is not taken for a new one; and the stretch in which that lies, in
- * whole, since which records of a crowded unit were let in goes by their place in it.
+ * How far back the log says all that the groups know: the memory of a reward for what may still be alive; the reach of a
+ * decision that may own it; the memory once more, so that a record that continues what is older is not taken for a first
+ * one; and the stretch in which that lies, in whole, since which records of a crowded unit were let in goes by their place
+ * in it.
  */
 export function rebuiltFromMs(limits: JoinLimits): number {
-  return 2 * rewardMemoryMs(limits) + limits.unitSpanMs;
+  return 2 * rewardMemoryMs(limits) + decisionReachMs(limits) + limits.unitSpanMs;
 }
 
 /** Up to here both streams have been read: no record still to come has an earlier clock. */
@@ -150,14 +172,42 @@ export function lowClock(clocks: PerStream): number {
   return Math.min(clocks.decisions, clocks.rewards);
 }
 
-/** @returns the group with the decision as its last, or `null` when it is a repeat. */
-export function addDecision(group: Group, entry: Omit<DecisionEntry, 'seq'>, limits: JoinLimits): Group | null {
-  const repeated = group.decisions.some(
-    (known) => known.decisionId === entry.decisionId && entry.clockMs - known.clockMs <= decisionReachMs(limits),
-  );
-  if (repeated) return null;
+export interface DecisionAdded {
+  readonly group: Group;
+  /** `new`: it is the group's last. `repeated`: only the memory of its id is refreshed. */
+  readonly as: 'new' | 'repeated';
+}
+
+export function addDecision(group: Group, entry: Omit<DecisionEntry, 'seq'>, limits: JoinLimits): DecisionAdded {
+  const { decisionId, clockMs } = entry;
+  const fromMs = clockMs - decisionReachMs(limits);
+  const isKnown =
+    group.decisions.some((known) => known.clockMs >= fromMs && known.decisionId === decisionId) ||
+    isContinued(group, 'decisions', decisionId, fromMs);
+  if (isKnown) return { group: continues(group, 'decisions', { id: decisionId, clockMs }), as: 'repeated' };
   const seq = (group.decisions.at(-1)?.seq ?? -1) + 1;
-  return { ...group, decisions: [...group.decisions, { seq, ...entry }] };
+  return { group: { ...group, decisions: [...group.decisions, { seq, ...entry }] }, as: 'new' };
+}
+
+function isContinued({ continued }: Group, stream: Stream, id: Continued['id'], fromMs: number): boolean {
+  return continued[stream].some((known) => known.clockMs >= fromMs && known.id === id);
+}
+
+/** Remembers the id from this record on, however often it came before: so what is new is a function of the end of the log. */
+function continues(group: Group, stream: Stream, last: Continued): Group {
+  const others = group.continued[stream].filter(({ id }) => id !== last.id);
+  return { ...group, continued: { ...group.continued, [stream]: [...others, last] } };
+}
+
+/** Forgets ids that no record still to come continues. */
+export function forgetContinued({ continued }: Group, lowClockMs: number, limits: JoinLimits): Group['continued'] {
+  const remembered = (stream: Stream): readonly Continued[] =>
+    continued[stream].filter((last) => continuedDueMs(stream, last, limits) >= lowClockMs);
+  return { decisions: remembered('decisions'), rewards: remembered('rewards') };
+}
+
+function continuedDueMs(stream: Stream, { clockMs }: Continued, limits: JoinLimits): number {
+  return clockMs + (stream === 'decisions' ? decisionReachMs(limits) : rewardMemoryMs(limits));
 }
 
 /** @returns `undefined` when it is not in the group (any more). */
@@ -167,29 +217,32 @@ export function decisionAt({ decisions }: Group, seq: number): DecisionEntry | u
 
 export interface RewardAdded {
   readonly group: Group;
-  /** Where the reward stands in the group. */
+  /** Where the reward stands in the group; -1 when `late`. */
   readonly at: number;
-  /** `repeated`: the same revision was there already; only the memory of it is refreshed. */
-  readonly as: 'new' | 'revision' | 'repeated';
+  /**
+   * `repeated`: the same revision was there already; only the memory of its id is refreshed. `late`: so is it, since the
+   * record comes when all decisions that may own the reward are final.
+   */
+  readonly as: 'new' | 'revision' | 'repeated' | 'late';
 }
 
 /** @param entry with exactly one record and no owners. */
 export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits): RewardAdded {
-  const at = group.rewards.findLastIndex(
-    (known) => known.rewardId === entry.rewardId && entry.lastClockMs - known.lastClockMs <= rewardMemoryMs(limits),
-  );
+  const { rewardId } = entry;
+  const [record] = entry.records;
+  const fromMs = record.clockMs - rewardMemoryMs(limits);
+  const isCurrent = (known: RewardEntry): boolean => known.records[0].clockMs >= fromMs && known.rewardId === rewardId;
+  const at = group.rewards.findLastIndex(isCurrent);
   const known = group.rewards[at];
-  if (known === undefined) {
+  if (known === undefined && !isContinued(group, 'rewards', rewardId, fromMs)) {
     return { group: { ...group, rewards: [...group.rewards, entry] }, at: group.rewards.length, as: 'new' };
   }
-  const [record] = entry.records;
-  const repeated = known.records.some((other) => other.revision === record.revision);
-  const merged: RewardEntry = {
-    ...known,
-    records: repeated ? known.records : [...known.records, record],
-    lastClockMs: entry.lastClockMs,
-  };
-  return { group: { ...group, rewards: group.rewards.with(at, merged) }, at, as: repeated ? 'repeated' : 'revision' };
+  const remembered = continues(group, 'rewards', { id: rewardId, clockMs: record.clockMs });
+  if (known === undefined) return { group: remembered, at, as: 'late' };
+  if (known.records.some(({ revision }) => revision === record.revision))
+    return { group: remembered, at, as: 'repeated' };
+  const revised: RewardEntry = { ...known, records: [...known.records, record] };
+  return { group: { ...remembered, rewards: group.rewards.with(at, revised) }, at, as: 'revision' };
 }
 
 /** @returns the clock after which nothing still to come can touch the entry. */
@@ -198,14 +251,19 @@ export function decisionDueMs(entry: DecisionEntry, limits: JoinLimits): number 
 }
 
 export function rewardDueMs(entry: RewardEntry, limits: JoinLimits): number {
-  return entry.lastClockMs + rewardMemoryMs(limits);
+  return entry.records[0].clockMs + rewardMemoryMs(limits);
 }
 
 /** @returns the clock after which something in the group can be dropped, `null` when it is empty. */
 export function groupDueMs(group: Group, limits: JoinLimits): number | null {
-  const [oldest] = group.decisions;
-  let dueMs = oldest === undefined ? Number.POSITIVE_INFINITY : decisionDueMs(oldest, limits);
-  for (const reward of group.rewards) dueMs = Math.min(dueMs, rewardDueMs(reward, limits));
+  const [decision] = group.decisions;
+  const [reward] = group.rewards;
+  let dueMs = decision === undefined ? Number.POSITIVE_INFINITY : decisionDueMs(decision, limits);
+  if (reward !== undefined) dueMs = Math.min(dueMs, rewardDueMs(reward, limits));
+  for (const stream of STREAMS) {
+    const [last] = group.continued[stream];
+    if (last !== undefined) dueMs = Math.min(dueMs, continuedDueMs(stream, last, limits));
+  }
   if (dueMs < Number.POSITIVE_INFINITY) return dueMs;
   // Only how many were let in is left; with entries there it can wait for them.
   return isEmpty(group) ? null : Math.max(...STREAMS.map((stream) => letInDueMs(group.letIn[stream], limits)));

@@ -24,6 +24,7 @@ import {
   decisionAt,
   decisionDueMs,
   emptyGroup,
+  forgetContinued,
   forgetLetIn,
   type Group,
   type JoinLimits,
@@ -93,8 +94,8 @@ export function handleDecision(group: Group, decision: Decision, clockMs: number
   if (decision.reason === 'shadow') return { group, deltas: [], counts: { decisionsIn: 1, decisionsExpired: 1 } };
   const open = letIn(group, 'decisions', clockMs, rules.limits);
   if (open === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsCrowded: 1 } };
-  const added = addDecision(open, entry, rules.limits);
-  if (added === null) return { group: open, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
+  const { group: added, as } = addDecision(open, entry, rules.limits);
+  if (as === 'repeated') return { group: added, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
   const { group: after, touched } = claim(added, rules.experiments, rules.limits);
   return difference(group, after, touched, { decisionsIn: 1 }, rules);
 }
@@ -104,6 +105,7 @@ export function handleReward(group: Group, reward: Reward, clockMs: number, rule
   if (open === null) return { group, deltas: [], counts: { rewardsIn: 1, rewardsCrowded: 1 } };
   const { group: added, at, as } = addReward(open, rewardEntry(reward, clockMs), rules.limits);
   if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
+  if (as === 'late') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsUnmatched: 1 } };
   // Only the first record decides whose the reward is.
   const after = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : added;
   const touched = { decisions: new Set(after.rewards[at]!.owners), rewards: [at] };
@@ -131,6 +133,7 @@ export function expire(group: Group, lowClockMs: number, { limits }: Rules): Cha
     group: {
       ...group,
       letIn: forgetLetIn(group, lowClockMs, limits),
+      continued: forgetContinued(group, lowClockMs, limits),
       decisions: group.decisions.slice(dropped.length),
       rewards: settled.filter((reward) => !isDue(reward)),
     },
@@ -284,7 +287,6 @@ function rewardEntry(reward: Reward, clockMs: number): RewardEntry {
     experimentId: reward.experimentId,
     armId: reward.armId,
     records: [{ revision: reward.revision, value: reward.value, clockMs, reachedDropped: false }],
-    lastClockMs: clockMs,
     owners: [],
   };
 }

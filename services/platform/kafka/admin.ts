@@ -142,6 +142,8 @@ function topicConfig({
     'cleanup.policy': cleanup,
     'max.message.bytes': String(recordBytesMax),
     ...(cleanup === 'delete' ? { 'retention.ms': String(retentionMs ?? -1) } : {}),
+    // Else a copy that is alone could acknowledge, and be lost.
+    ...(replication === undefined ? {} : { 'min.insync.replicas': String(Math.max(1, replication - 1)) }),
     ...(compactionLagMs === undefined ? {} : { 'min.compaction.lag.ms': String(compactionLagMs) }),
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));

@@ -37,7 +37,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const LOOKUPS_MAX = 5;
 const LOOKUP_PAUSE_MS = 150;
 const READ_COMMITTED = 1;
-/** The kind of coordinator that hands out producers' epochs. */
+/** The kinds of coordinator; the second hands out producers' epochs. */
+const GROUPS = 0;
 const TRANSACTIONS = 1;
 const COORDINATOR_ATTEMPTS_MAX = 100;
 const RETRY = { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 };
@@ -163,17 +164,15 @@ export class Session {
     return this.#cluster.findBroker({ nodeId });
   }
 
-  async coordinator(groupId: string): Promise<Broker> {
-    await this.#inTurn(() => this.#cluster.brokerPool.refreshMetadata([]));
-    return this.#cluster.findGroupCoordinator({ groupId });
+  coordinator(groupId: string): Promise<Broker> {
+    return this.#findCoordinator(groupId, GROUPS);
   }
 
   /** Begins the next epoch of a producer: partitions that hear of it refuse all earlier ones. */
   async beginProducer(name: string): Promise<Producer> {
-    await this.#inTurn(() => this.#cluster.brokerPool.refreshMetadata([]));
     for (let attempts = 1; ; attempts++) {
       try {
-        const coordinator = await this.#cluster.findGroupCoordinator({ groupId: name, coordinatorType: TRANSACTIONS });
+        const coordinator = await this.#findCoordinator(name, TRANSACTIONS);
         return await coordinator.initProducerId({ transactionalId: name, transactionTimeout: REQUEST_TIMEOUT_MS });
       } catch (error) {
         if (!isStartingCoordinator(error) || attempts === COORDINATOR_ATTEMPTS_MAX) throw error;
@@ -204,6 +203,23 @@ export class Session {
   destroy(): void {
     this.#destroyed = true;
     for (const socket of this.#sockets) socket.destroy(new Error('the connection was discarded'));
+  }
+
+  /** From the first broker that knows. kafkajs's own search does not tell why there is none, such as a lack of access. */
+  async #findCoordinator(groupId: string, coordinatorType: typeof GROUPS | typeof TRANSACTIONS): Promise<Broker> {
+    const { brokerPool } = this.#cluster;
+    await this.#inTurn(() => brokerPool.refreshMetadata([]));
+    let reason: unknown;
+    for (const { nodeId } of brokerPool.metadata?.brokers ?? []) {
+      try {
+        const asked = await this.broker(nodeId);
+        const { coordinator } = await asked.findGroupCoordinator({ groupId, coordinatorType });
+        return await this.broker(coordinator.nodeId);
+      } catch (error) {
+        reason = error;
+      }
+    }
+    throw reason;
   }
 
   async #lookUp(topic: string, lookupsMax: number): Promise<readonly number[]> {

@@ -42,6 +42,10 @@ const STARTING_COORDINATOR: readonly string[] = [
   'CONCURRENT_TRANSACTIONS',
 ];
 
+/** How kafkajs 2.2.4 words that a connection ended. */
+const LOST_CONNECTION =
+  /Connection error|Closed connection|Connection closed|Connection timeout|Failed to connect|Not connected|timed out/;
+
 const OVERTAKEN = 'INVALID_PRODUCER_EPOCH';
 
 /** @param what names the act and its target, e.g. `append to decisions/3`. */
@@ -49,11 +53,15 @@ export function asCroupierError(error: unknown, what: string): CroupierError {
   if (error instanceof CroupierError) return error;
   const detail = error instanceof Error ? error.message : String(error);
   const message = `could not ${what}: ${detail}`;
-  const invalid = chainOf(error).some((each) => each.name === 'KafkaJSSASLAuthenticationError')
-    ? 'not-authorized'
-    : INVALID_CODES[typeOf(error) ?? ''];
+  const invalid = isRefusedLogin(error) ? 'not-authorized' : INVALID_CODES[typeOf(error) ?? ''];
   if (invalid !== undefined) return new Invalid(invalid, message, { cause: error });
   return new Unavailable(typeOf(error) === OVERTAKEN ? 'overtaken' : 'log-unavailable', message, { cause: error });
+}
+
+/** Whether a broker said no, and not whether it went away while being asked: kafkajs says both by one error. */
+function isRefusedLogin(error: unknown): boolean {
+  const login = chainOf(error).find(({ name }) => name === 'KafkaJSSASLAuthenticationError');
+  return login !== undefined && !LOST_CONNECTION.test(login.message);
 }
 
 export function isStartingCoordinator(error: unknown): boolean {

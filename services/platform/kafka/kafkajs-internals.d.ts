@@ -11,9 +11,9 @@ declare module 'kafkajs/src/cluster/index.js' {
     connect(): Promise<void>;
     disconnect(): Promise<void>;
     findBroker(options: { nodeId: number }): Promise<Broker>;
-    findGroupCoordinator(options: { groupId: string; coordinatorType?: 0 | 1 }): Promise<Broker>;
     readonly brokerPool: {
       readonly metadata: {
+        readonly brokers: readonly { readonly nodeId: number }[];
         readonly topicMetadata: readonly {
           readonly topic: string;
           readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
@@ -106,6 +106,10 @@ declare module 'kafkajs-internals' {
         partitions: readonly { partition: number; firstSequence: number; messages: readonly Message[] }[];
       }[];
     }): Promise<{ topics: readonly { partitions: readonly { baseOffset: string }[] }[] }>;
+    findGroupCoordinator(request: {
+      groupId: string;
+      coordinatorType: 0 | 1;
+    }): Promise<{ coordinator: { nodeId: number } }>;
     initProducerId(request: {
       transactionalId: string;
       transactionTimeout: number;

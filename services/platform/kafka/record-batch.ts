@@ -4,7 +4,7 @@
  * key of four zero bytes for an abort marker, and spends most of its time on 64-bit number objects.
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { Invalid } from '../../core/errors.ts';
 import type { LogRecord, TopicPartition } from '../log/port.ts';
 
@@ -22,8 +22,9 @@ export interface RecordSet {
 const HEADER_BYTES = 61;
 const LENGTH_AT = 8;
 const LENGTH_END = 12;
-const CODECS: Readonly<Record<number, string>> = { 2: 'snappy', 3: 'lz4', 4: 'zstd' };
-/** A gzip batch that unpacks to more is refused rather than filling the memory. */
+const CODECS: readonly string[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+const READABLE: readonly (string | undefined)[] = ['none', 'gzip', 'zstd'];
+/** A batch that unpacks to more is refused rather than filling the memory. */
 const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
 const NO_HEADERS: LogRecord['headers'] = Object.freeze({});
 
@@ -59,7 +60,7 @@ interface BatchHeader {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly magic: number;
-  readonly codec: number;
+  readonly codec: string | undefined;
   readonly isLogAppendTime: boolean;
   readonly isTransactional: boolean;
   readonly isControl: boolean;
@@ -77,7 +78,7 @@ function readHeader(batch: Buffer): BatchHeader {
     baseOffset,
     lastOffset: baseOffset + batch.readInt32BE(23),
     magic: batch.readInt8(16),
-    codec: attributes & 0x07,
+    codec: CODECS[attributes & 0x07],
     isLogAppendTime: (attributes & 0x08) !== 0,
     isTransactional: (attributes & 0x10) !== 0,
     isControl: (attributes & 0x20) !== 0,
@@ -93,9 +94,12 @@ function refusalOf(header: BatchHeader, { topic, partition }: TopicPartition): I
   if (header.magic !== 2) {
     return new Invalid('unsupported-format', `${where}: message format ${header.magic}, only 2 can be read`);
   }
-  if (header.codec > 1) {
-    const codec = CODECS[header.codec] ?? String(header.codec);
-    return new Invalid('unsupported-codec', `${where}: compressed with ${codec}; produce with none or gzip`);
+  if (!READABLE.includes(header.codec)) {
+    const remedy = 'produce with none, gzip or zstd, or set compression.type=zstd on the topic';
+    return new Invalid(
+      'unsupported-codec',
+      `${where}: compressed with ${header.codec ?? 'an unknown codec'}; ${remedy}`,
+    );
   }
   if (!header.isLogAppendTime && !header.isControl) {
     const remedy = 'set message.timestamp.type=LogAppendTime on the topic';
@@ -124,15 +128,25 @@ class AbortedFilter {
 }
 
 function readRecords(header: BatchHeader, fromOffset: number, into: LogRecord[]): void {
-  const packed = header.codec === 1;
-  const bytes = packed ? gunzipSync(header.body, { maxOutputLength: UNPACKED_BYTES_MAX }) : header.body;
-  const input = new VarintReader(bytes);
+  const input = new VarintReader(unpacked(header));
   for (let i = 0; i < header.recordCount; i++) {
     const length = input.varint();
     const end = input.at + length;
     const offset = header.baseOffset + readOffsetDelta(input);
     if (offset >= fromOffset) into.push(readRecord(input, offset, header.maxTimestampMs));
     input.at = end;
+  }
+}
+
+function unpacked({ codec, body }: BatchHeader): Buffer {
+  const limits = { maxOutputLength: UNPACKED_BYTES_MAX };
+  switch (codec) {
+    case 'gzip':
+      return gunzipSync(body, limits);
+    case 'zstd':
+      return zstdDecompressSync(body, limits);
+    default:
+      return body;
   }
 }
 

@@ -2,12 +2,25 @@
 import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
+import { zstdCompressSync } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CroupierError } from '../../../services/core/errors.ts';
 import { KafkaLog } from '../../../services/platform/kafka/log.ts';
 import { readToEnd } from '../../../services/platform/log/read-to-end.ts';
 import { kafkaBrokers, uniqueName } from '../../support/broker.ts';
+
+const noDecompress = () => Promise.reject(new Error('nothing is read by kafkajs here'));
+const zstd = { compress: async ({ buffer }: { buffer: Buffer }) => zstdCompressSync(buffer), decompress: noDecompress };
+/** One literal: enough for what takes less than 60 bytes. Source: google/snappy, format_description.txt. */
+const snappy = {
+  compress: async ({ buffer }: { buffer: Buffer }) =>
+    Buffer.concat([Buffer.of(buffer.length, (buffer.length - 1) << 2), buffer]),
+  decompress: noDecompress,
+};
+// kafkajs brings gzip alone.
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => zstd;
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.Snappy] = () => snappy;
 
 const silent = { warn: () => {}, debug: () => {} };
 let log: KafkaLog;
@@ -40,11 +53,21 @@ describe('foreign producers', () => {
     expect(batches.at(-1)!.nextOffset).toBe(8);
   });
 
-  test('gzip is read', async () => {
+  test.each([
+    ['gzip', kafkajs.CompressionTypes.GZIP],
+    ['zstd', kafkajs.CompressionTypes.ZSTD],
+  ])('%s is read', async (_name, codec) => {
     const topic = await createTopic();
-    await sendForeign(topic, kafkajs.CompressionTypes.GZIP);
+    await sendForeign(topic, codec);
     const batches = await Array.fromAsync(readToEnd(log, [{ topic, partition: 0, offset: 0 }]));
     expect(batches.flatMap(({ records }) => records.map(({ key }) => key))).toEqual(['a']);
+  });
+
+  test('snappy is refused, saying what to do', async () => {
+    const topic = await createTopic();
+    await sendForeign(topic, kafkajs.CompressionTypes.Snappy);
+    const reading = Array.fromAsync(readToEnd(log, [{ topic, partition: 0, offset: 0 }]));
+    await expect(reading).rejects.toThrow(/snappy; produce with none, gzip or zstd/);
   });
 
   test("a topic that keeps producers' times is refused", async () => {

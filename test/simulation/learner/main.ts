@@ -2,11 +2,12 @@
  * `npm run sim`: runs seeds, or plans from files, and says which fail, made as small as they still fail. Its last line is
  * `N passed, M failed`.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startProgress } from '../../../services/platform/progress.ts';
+import { bar, reportBars } from '../../bench/bars.ts';
 import { MUTATIONS } from './mutations.ts';
 import { type Plan, planOf } from './plan.ts';
 import { runAll } from './pool.ts';
@@ -50,12 +51,11 @@ const command = new Command('npm run sim --')
   .option('--regressions', 'the plans that are kept, before the seeds', false)
   .option('--mutations', 'break the product on purpose, one way after the other: each must be found', false)
   .option('--mutation <name>', 'run with the product broken in one of these ways')
-  .option('--json <file>', 'also write what was found to a file')
+  .option('--json <file>', 'also write bars and what was found to a file')
   .helpOption('-h, --help', 'Show this help')
   .action(async (files: string[], options: Options) => {
     const counts = options.mutations ? await tryMutations(options) : await runPlans(files, options);
     process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
-    process.exitCode = counts.failed === 0 ? 0 : 1;
   });
 await command.parseAsync();
 
@@ -93,16 +93,13 @@ async function runPlans(files: readonly string[], options: Options): Promise<Cou
   const often = [...happenings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `${what} ${times}`);
   process.stdout.write(`${often.join(', ')}\n`);
   process.stdout.write(`${steps} steps in ${seconds.toFixed(1)} s, ${(plans.length / seconds).toFixed(1)} runs/s\n`);
-  if (options.json !== undefined) {
-    const found = {
-      ...counts,
-      steps,
-      seconds,
-      happenings: Object.fromEntries(happenings),
-      failures: failures.map(({ plan, outcome, smallest }) => ({ plan, outcome, smallest })),
-    };
-    await writeFile(options.json, `${JSON.stringify(found, null, 2)}\n`);
-  }
+  await reportBars([bar('runs that fail', counts.failed, 'runs', 'at most', 0)], options.json, {
+    ...counts,
+    steps,
+    seconds,
+    happenings: Object.fromEntries(happenings),
+    failures: failures.map(({ plan, outcome, smallest }) => ({ plan, outcome, smallest })),
+  });
   return counts;
 }
 
@@ -167,7 +164,8 @@ async function tryMutations({ from, threads, json }: Options): Promise<Counts> {
     progress.update(found.length);
   }
   progress.stop();
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...counts, mutations: found }, null, 2)}\n`);
+  const bars = [bar('mutations that no seed finds', counts.failed, 'mutations', 'at most', 0)];
+  await reportBars(bars, json, { ...counts, mutations: found });
   return counts;
 }
 

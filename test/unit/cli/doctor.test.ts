@@ -69,7 +69,7 @@ it('finds every setting that is not as it must be, with its fix', async () => {
   expect(code).toBe(1);
   const bad = findings.filter(({ outcome }) => outcome !== 'well');
   expect(bad.map(({ check, outcome, fix }) => [check, outcome, /--add-config (\S+)/.exec(fix!)?.[1] ?? fix])).toEqual([
-    ['topic decisions', 'wrong', 'retention.ms=5788800000'],
+    ['topic decisions', 'wrong', 'retention.ms=8467200000'],
     ['topic tallies', 'wrong', 'cleanup.policy=compact'],
     ['topic snapshots', 'wrong', 'max.message.bytes=1048576'],
     ['topic snapshots', 'warning', 'min.compaction.lag.ms=3600000'],

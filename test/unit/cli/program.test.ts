@@ -51,11 +51,9 @@ test('an error is one line; --verbose adds where it comes from', async () => {
 
 test('replay gets what it was given and its exit code is ours', async () => {
   const world = new CliWorld();
-  const { code } = await world.run('--prefix', 'staging.', 'replay', '--from-time', '2026-01-01', '--json', '--help');
+  const { code } = await world.run('--prefix', 'staging.', 'replay', '--from', '2026-01-01', '--json', '--help');
   expect(code).toBe(3);
-  expect(world.replays[0]).toEqual(
-    expect.arrayContaining(['--prefix', 'staging.', '--from-time', '2026-01-01', '--help']),
-  );
+  expect(world.replays[0]).toEqual(expect.arrayContaining(['--prefix', 'staging.', '--from', '2026-01-01', '--help']));
   expect(world.replays[0]).toContain('--json');
 });
 

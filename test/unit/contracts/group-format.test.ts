@@ -34,12 +34,13 @@ const reward = fc.record({
   experimentId: fc.option(text),
   armId: fc.option(text),
   records: fc.array(record, { minLength: 1, maxLength: 4 }),
-  lastClockMs: number,
   owners: fc.array(whole, { maxLength: 5 }),
 });
+const continued = fc.array(fc.record({ id: text, clockMs: number }), { maxLength: 3 });
 const groups = fc.record({
   unitId: fc.constant(UNIT),
   letIn: fc.record({ decisions: letIn, rewards: letIn }),
+  continued: fc.record({ decisions: continued, rewards: continued }),
   decisions: fc.array(decision, { maxLength: 6 }),
   rewards: fc.array(reward, { maxLength: 6 }),
 }) as unknown as fc.Arbitrary<Group>;

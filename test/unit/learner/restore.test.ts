@@ -7,7 +7,7 @@ import {
   SUMS_FROM,
 } from '../../../services/contracts/store-format.ts';
 import type { PerStream } from '../../../services/core/events.ts';
-import { rewardMemoryMs } from '../../../services/core/join/group.ts';
+import { rebuiltFromMs } from '../../../services/core/join/group.ts';
 import { type Counts, unaccounted } from '../../../services/core/learning/counts.ts';
 import { reflectedBy } from '../../../services/core/learning/tally.ts';
 import type { Restored } from '../../../services/learner/restore.ts';
@@ -294,7 +294,7 @@ describe('a log that lost what the learner has learned from, or not yet', () => 
     await sendTraffic(world, 0, 300);
     await run(world, { stores: new Map() });
     await sendTraffic(world, 300, 340);
-    const reachMs = 2 * rewardMemoryMs(TRAFFIC_LIMITS);
+    const reachMs = rebuiltFromMs(TRAFFIC_LIMITS);
     const log = await droppedBefore(world.log, inputs(world), T0 + 300 * STEP_MS - reachMs - 2 * STEP_MS);
     expect((await run(world, { stores: new Map(), log })).from).toEqual(['tallies']);
     await expectTheTruth(world);

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { topicNames } from '../../../services/contracts/keys.ts';
 import { Invalid } from '../../../services/core/errors.ts';
+import { rebuiltFromMs } from '../../../services/core/join/group.ts';
+import { defineConfig } from '../../../services/platform/config.ts';
 import { EmbeddedLog } from '../../../services/platform/embedded/log.ts';
+import { JOIN_OPTIONS, joinLimits } from '../../../services/platform/join/limits-config.ts';
 import { createTopics, loadTopicSpecs, parseTopicsFile } from '../../../services/platform/topics.ts';
 
-const DAY_MS = 86_400_000;
 const topics = topicNames('t.');
 
 function memoryLog(): EmbeddedLog {
@@ -23,9 +25,10 @@ test('the file of topics gives each topic its name, cleanup and limits', () => {
   expect(specs.get('t.dead-letters')).toMatchObject({ cleanup: 'delete' });
 });
 
-test('what a rebuild reads again is kept: twice the window with its graces', () => {
+test('what a rebuild reads again is kept', () => {
+  const limits = joinLimits(defineConfig(JOIN_OPTIONS).parse({ env: {}, flags: {} }));
   for (const spec of loadTopicSpecs(topics).filter(({ topic }) => [topics.decisions, topics.rewards].includes(topic))) {
-    expect(spec.retentionMs).toBeGreaterThanOrEqual(2 * (30 + 1 + 1) * DAY_MS);
+    expect(spec.retentionMs).toBeGreaterThanOrEqual(rebuiltFromMs(limits));
   }
 });
 

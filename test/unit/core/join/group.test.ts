@@ -35,6 +35,22 @@ describe('the group is a set', () => {
     expect(accounted([dealt(), dealt({ clockMs: T0 + laterMs })]).counts.decisionsDuplicate).toBe(duplicates);
   });
 
+  it('a decision that comes time and again stays one, however long that goes on', () => {
+    const times = [0, 1, 2, 3].map((nth) => dealt({ clockMs: T0 + nth * REACH_MS }));
+    const idle = (clockMs: number) => won({ id: 'idle', unit: 'other', metric: 'none', clockMs });
+    for (const drops of [true, false]) {
+      const after = accounted([]);
+      for (const event of times) {
+        after.oracle.learn(event);
+        after.oracle.learn(idle(event.clockMs));
+        if (drops) after.oracle.drop();
+      }
+      expect(after.counts).toMatchObject({ decisionsIn: 4, decisionsDuplicate: 3 });
+      after.oracle.learn(dealt({ clockMs: T0 + 4 * REACH_MS + 1 }));
+      expect(after.counts).toMatchObject({ decisionsIn: 5, decisionsDuplicate: 3 });
+    }
+  });
+
   it('a reward before its decision waits for it', () => {
     expect(accounted([won()]).counts).toMatchObject({ rewardsJoined: 0, rewardsPending: 1 });
     const after = accounted([won(), dealt()]);
@@ -98,6 +114,33 @@ describe('a revision', () => {
       expect(after.both()).toMatchObject({ A: 0.25, B: 0 });
       expect(after.counts).toMatchObject({ rewardsJoined: 1, rewardsUnmatched: 1 });
     }
+  });
+});
+
+describe('a record of a reward that comes when nothing of it can change any more', () => {
+  const memoryMs = rewardMemoryMs(LIMITS);
+  const later = (laterMs: number, revision = 0) => won({ clockMs: T0 + laterMs, revision, value: 4 });
+
+  it.each([
+    ['with a decision', [dealt(), won({ clockMs: T0 })], { rewardsJoined: 1, rewardsPending: 0 }],
+    ['of nobody', [won({ clockMs: T0 })], { rewardsJoined: 0, rewardsPending: 1 }],
+  ])('is unmatched, whatever became of the reward: %s', (_case, events, counts) => {
+    const after = accounted([...events, later(memoryMs, 1), later(memoryMs + 1, 1), later(2 * memoryMs + 1, 2)]);
+    expect(after.counts).toMatchObject({ ...counts, rewardsIn: 4, rewardsUnmatched: counts.rewardsJoined + 2 });
+    expect(after.counts.rewardsDuplicate).toBe(1 - counts.rewardsJoined);
+  });
+
+  it('begins it anew once none came for as long', () => {
+    const events = [won({ clockMs: T0 }), later(memoryMs, 1), later(2 * memoryMs, 2), later(3 * memoryMs + 1, 3)];
+    const taken = dealt({ atMs: T0, clockMs: T0 + 3 * memoryMs + 1 });
+    const after = accounted([...events, taken]);
+    expect(after.counts).toMatchObject({
+      rewardsJoined: 1,
+      rewardsPending: 1,
+      rewardsDuplicate: 1,
+      rewardsUnmatched: 1,
+    });
+    expect(after.arm('A').sumR).toBe(1);
   });
 });
 

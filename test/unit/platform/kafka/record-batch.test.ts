@@ -4,7 +4,7 @@ import { decodeRecordSet } from '../../../../services/platform/kafka/record-batc
 
 const FROM = { topic: 'decisions', partition: 3, offset: 0 };
 const GZIP = 1;
-const ZSTD = 4;
+const SNAPPY = 2;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
@@ -75,10 +75,10 @@ describe('decoding a record set', () => {
 
   test('a codec that cannot be read is refused by name, after what precedes it was read', () => {
     const good = batch({ baseOffset: 0, keys: ['a'] });
-    const bad = batch({ baseOffset: 1, keys: ['b'], attributes: ZSTD });
+    const bad = batch({ baseOffset: 1, keys: ['b'], attributes: SNAPPY });
     expect(decodeRecordSet(FROM, Buffer.concat([good, bad]), [])).toMatchObject({ nextOffset: 1 });
     const decode = () => decodeRecordSet({ ...FROM, offset: 1 }, bad, []);
-    expect(decode).toThrow('decisions/3 at offset 1: compressed with zstd; produce with none or gzip');
+    expect(decode).toThrow('decisions/3 at offset 1: compressed with snappy; produce with none, gzip or zstd');
   });
 
   test("a topic that keeps the producer's times is refused", () => {
