@@ -11,11 +11,10 @@ import { AT_START, type PerStream, STREAMS, type Stream } from '../../core/event
 import { rebuiltFromMs } from '../../core/join/group.ts';
 import { zeroCounts } from '../../core/learning/counts.ts';
 import type { Rules } from '../../core/learning/partition.ts';
-import { type ProgressTally, reflectedBy } from '../../core/learning/tally.ts';
+import { reflectedBy } from '../../core/learning/tally.ts';
 import { partitionsChanged } from '../../platform/log/partition-count.ts';
 import type { Log, LogWriter } from '../../platform/log/port.ts';
-import { startOf } from '../../platform/log/read-to-end.ts';
-import { readWholes } from '../../platform/log/read-wholes.ts';
+import { isAllFromOffsets, readProgress } from '../../platform/partition-progress.ts';
 import type { Store } from '../../platform/store/port.ts';
 import { type PublishedTallies, publishedReach, readTallies } from '../restore.ts';
 import { type Base, baseOf } from './base.ts';
@@ -93,7 +92,7 @@ export async function planRepartition(
   }: Pick<RepartitionOptions, 'log' | 'source' | 'rules' | 'nowMs' | 'holdBackMs'>,
   targetPartitions: number,
 ): Promise<Plan> {
-  const { topics } = source;
+  const { topics, codecs } = source;
   const [decisions, rewards] = await Promise.all([
     log.admin.offsets(topics.decisions),
     log.admin.offsets(topics.rewards),
@@ -103,10 +102,11 @@ export async function planRepartition(
     throw new Invalid('not-co-partitioned', `${found}; they must have the same count`);
   }
   const sourcePartitions = decisions.length;
-  const { counted, kept } = await learnedFrom(log, source);
+  const progress = await readProgress(log, topics.tallies, codecs.tally);
+  const kept = progress[0]?.partitions ?? sourcePartitions;
   const dropped = [...decisions, ...rewards].some(({ start }) => start > 0);
-  const isWhole = !dropped && counted;
-  if (!isWhole && kept !== null && kept !== sourcePartitions) {
+  const isWhole = !dropped && isAllFromOffsets(progress);
+  if (!isWhole && kept !== sourcePartitions) {
     throw partitionsChanged(topics.decisions, sourcePartitions, { what: topics.tallies, count: kept });
   }
   const fromMs = nowMs() - holdBackMs - rebuiltFromMs(rules.limits);
@@ -121,27 +121,8 @@ export async function planRepartition(
     isWhole,
     records: records.reduce((sum, count) => sum + count, 0),
     from,
-    sourceCounts: [...new Set([kept ?? sourcePartitions, sourcePartitions])],
+    sourceCounts: [...new Set([kept, sourcePartitions])],
   };
-}
-
-/** Whether the books tell of no event but those on the log, and by how many partitions they were kept. */
-async function learnedFrom(
-  log: Log,
-  { topics, codecs }: Generation,
-): Promise<{ readonly counted: boolean; readonly kept: number | null }> {
-  const newest = new Map<number, ProgressTally>();
-  for await (const { records } of readWholes(log, await startOf(log, topics.tallies))) {
-    await codecs.tally.prepare(records.map(({ value }) => value));
-    for (const { value } of records) {
-      const tally = value === null ? null : codecs.tally.decode(value);
-      if (tally?.kind === 'progress') newest.set(tally.partition, tally);
-    }
-  }
-  const all = [...newest.values()];
-  const counted = all.reduce((sum, { counts }) => sum + counts.decisionsIn + counts.rewardsIn, 0);
-  const reflected = all.reduce((sum, { offsets }) => sum + offsets.decisions + offsets.rewards, 0);
-  return { counted: counted === reflected, kept: all[0]?.partitions ?? null };
 }
 
 /** Copies, begins the new generation, and perhaps goes on copying. @throws what `stop` was aborted with. */

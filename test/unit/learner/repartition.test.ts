@@ -3,11 +3,13 @@ import { Fenced, Unavailable } from '../../../services/core/errors.ts';
 import type { Counts } from '../../../services/core/learning/counts.ts';
 import { unaccounted } from '../../../services/core/learning/counts.ts';
 import { getOrInsert } from '../../../services/core/learning/sums.ts';
-import type { Log, LogWriter } from '../../../services/platform/log/port.ts';
+import { partitionOf } from '../../../services/platform/log/partitioner.ts';
+import type { Log, LogAdmin, LogWriter } from '../../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../../services/platform/store/memory.ts';
 import type { Store } from '../../../services/platform/store/port.ts';
 import { decision, T0 } from '../../support/core.ts';
+import { startTestDecider } from '../../support/decider.ts';
 import { CrashPoint, droppedBefore } from '../../support/faults.ts';
 import { nextGeneration, repartitionInto } from '../../support/repartition.ts';
 import { STEP_MS, sendTraffic, trafficWorld } from '../../support/traffic.ts';
@@ -270,6 +272,60 @@ describe('topics that were given more partitions under way', () => {
 
   it('stop a learner that finds tallies of another number, and it says what to do', async () => {
     expect(await failure(await altered())).toMatchObject(REFUSED);
+  });
+
+  it('stop a learner that runs, before it has refused the units that moved', async () => {
+    const world = await trafficWorld(4);
+    await sendTraffic(world, 0, 10);
+    const failed = Promise.withResolvers<unknown>();
+    let added = 0;
+    const { log } = world;
+    const admin: LogAdmin = {
+      createTopics: (specs) => log.admin.createTopics(specs),
+      deleteTopics: (topics) => log.admin.deleteTopics(topics),
+      partitionCount: async (topic) => (await log.admin.partitionCount(topic))! + added,
+      describe: (topic) => log.admin.describe(topic),
+      offsets: (topic) => log.admin.offsets(topic),
+      offsetsAt: (topic, timeMs) => log.admin.offsetsAt(topic, timeMs),
+    };
+    const learner = await world.learner({
+      log: {
+        reader: () => log.reader(),
+        writer: () => log.writer(),
+        soleWriter: (name) => log.soleWriter(name),
+        membership: () => log.membership(),
+        admin,
+        close: () => log.close(),
+      },
+      observer: { tally: { failed: failed.resolve } },
+    });
+    await world.learned();
+    added = 3;
+    const moved = world.codecs.decision.encode(decision({ id: 'moved', unit: 'user-1' }));
+    await world.append(world.topics.decisions, { key: 'user-1', value: moved }, (partitionOf('user-1', 4) + 1) % 4);
+    expect(await failed.promise).toMatchObject(REFUSED);
+    await learner.stop();
+    expect((await world.counts()).decisionsDeadLettered).toBe(0);
+    expect(await world.deadLetters()).not.toContain('wrong-partition');
+  });
+
+  it('stop a decider whose snapshots are of another number', async () => {
+    const world = await altered();
+    const failed = Promise.withResolvers<unknown>();
+    const decider = await startTestDecider(world, { parts: { failed: failed.resolve } });
+    expect(await failed.promise).toMatchObject(REFUSED);
+    await decider.stop();
+  });
+
+  it('stop a decider when only one of the two has more', async () => {
+    const world = await altered();
+    await world.log.admin.deleteTopics([world.topics.rewards]);
+    const four = topicSpecs(world.topics, 4, 1_048_576).filter(({ topic }) => topic === world.topics.rewards);
+    await world.log.admin.createTopics(four);
+    const failed = Promise.withResolvers<unknown>();
+    const decider = await startTestDecider(world, { parts: { failed: failed.resolve } });
+    expect(await failed.promise).toMatchObject({ code: 'partitions-changed' });
+    await decider.stop();
   });
 
   it('stop a learner that finds a local store of another number', async () => {
