@@ -1,5 +1,6 @@
 /** What a learner can be told. */
 
+import { availableParallelism } from 'node:os';
 import { ROLL_UP_AGE_MS_MIN } from '../core/learning/roll-up.ts';
 import { choice, defineConfig, duration, flag, integer, text, type Values } from '../platform/config.ts';
 import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
@@ -7,6 +8,7 @@ import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
 import { LOG_LEVELS } from '../platform/logging.ts';
 
 const DAY_MS = 86_400_000;
+const THREADS_BY_DEFAULT_MAX = 4;
 
 export const LEARNER_CONFIG = defineConfig({
   ...CONNECTION_OPTIONS,
@@ -16,6 +18,13 @@ export const LEARNER_CONFIG = defineConfig({
     type: text(),
     default: 'croupier-learner',
     doc: 'Consumer group: learners of one group share the partitions',
+  },
+  threads: {
+    env: 'CROUPIER_LEARNER_THREADS',
+    type: integer({ min: 1, max: 64 }),
+    default: String(Math.min(availableParallelism(), THREADS_BY_DEFAULT_MAX)),
+    unit: 'threads',
+    doc: 'Learners in this process, each with partitions of its own: more than partitions are idle; by default one a core, at most 4',
   },
   namespace: {
     env: 'CROUPIER_NAMESPACE',
@@ -83,9 +92,9 @@ export const LEARNER_CONFIG = defineConfig({
   pollRecordsMax: {
     env: 'CROUPIER_LEARNER_POLL_RECORDS_MAX',
     type: integer({ min: 1, max: 1_000_000 }),
-    default: '5000',
+    default: '1000',
     unit: 'records',
-    doc: 'Records taken from the log at once',
+    doc: 'Records taken from the log at once; other partitions and heartbeats wait as long as learning them takes',
   },
   host: {
     env: 'CROUPIER_LEARNER_HOST',

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /**
- * The learner as a process: chooses Kafka, the schema registry and stores of segments.
+ * The learner as a process: chooses Kafka, the schema registry and stores of segments, and runs as many learners as it is
+ * told to have threads. With one it learns in the main thread; else each thread runs this file too, and the main thread
+ * watches over them and answers for all of them.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
 import { createCodecs } from '../contracts/codec.ts';
 import { CroupierError } from '../core/errors.ts';
@@ -13,51 +16,112 @@ import { joinLimits } from '../platform/join/limits-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { Lifecycle } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
-import { createMetrics } from '../platform/metrics.ts';
+import { createMetrics, type Metrics, rendered } from '../platform/metrics.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
 import { openSegmentStore } from '../platform/store/segments/store.ts';
 import { startAdminServer } from './admin-server.ts';
 import { LEARNER_CONFIG, type LearnerValues } from './config.ts';
 import { type Learner, startLearner } from './learner.ts';
 import { learnerTelemetry } from './telemetry.ts';
+import { answerMainThread, LearnerThreads } from './threads.ts';
 
 const REOPEN_DELAY_MS = 1_000;
+const SERVICE = 'learner';
 
-const command = new Command('learner')
-  .description('Joins decisions with their rewards, keeps exact sums and publishes snapshots.')
-  .helpOption('-h, --help', 'Show this help');
-optionsFor(command, LEARNER_CONFIG).action(async (flags: Record<string, unknown>) => {
-  try {
-    await run(LEARNER_CONFIG.parse({ env: process.env, flags }));
-  } catch (error) {
-    if (!(error instanceof CroupierError)) throw error;
-    process.stderr.write(`learner: ${error.code}: ${error.message}\n`);
-    process.exit(1);
-  }
-});
-await command.parseAsync();
+interface ThreadData {
+  readonly values: LearnerValues;
+  readonly thread: number;
+}
 
-async function run(values: LearnerValues): Promise<void> {
-  const logger = createLogger({ name: 'learner', level: values.logLevel });
+/** Where a learner runs: a process, or a thread of one. */
+interface Host {
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+}
+
+if (isMainThread) {
+  const command = new Command('learner')
+    .description('Joins decisions with their rewards, keeps exact sums and publishes snapshots.')
+    .helpOption('-h, --help', 'Show this help');
+  optionsFor(command, LEARNER_CONFIG).action(async (flags: Record<string, unknown>) => {
+    try {
+      await runProcess(LEARNER_CONFIG.parse({ env: process.env, flags }));
+    } catch (error) {
+      if (!(error instanceof CroupierError)) throw error;
+      process.stderr.write(`learner: ${error.code}: ${error.message}\n`);
+      process.exit(1);
+    }
+  });
+  await command.parseAsync();
+} else {
+  await runThread(workerData as ThreadData);
+}
+
+async function runProcess(values: LearnerValues): Promise<void> {
+  const logger = createLogger({ name: SERVICE, level: values.logLevel });
   logger.info(LEARNER_CONFIG.redacted(values), 'starting');
-  const topics = topicsOf(values, values.namespace);
-  const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-learner', logger }));
   const lifecycle = new Lifecycle({ logger, stopMsMax: values.stopTimeout, process });
-  lifecycle.started('log', () => log.close());
-  const codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
-  const metrics = createMetrics({ service: 'learner', process: true });
+  const metrics = createMetrics({ service: SERVICE, process: true });
   if (values.ephemeral) await rm(values.data, { recursive: true, force: true });
   await mkdir(values.data, { recursive: true });
-  const storeFolder = (partition: number): string => join(values.data, `${topics.decisions}-${partition}`);
-  let learner: Learner | null = null;
+  let learners: Pick<LearnerThreads, 'notReady' | 'metrics'> = {
+    notReady: async () => 'starting',
+    metrics: async () => [],
+  };
   const admin = await startAdminServer({
     host: values.host,
     port: values.port,
-    metrics,
-    notReady: () => (learner === null ? 'starting' : learner.notReady()),
+    metrics: async () => rendered([await metrics.collect(), ...(await learners.metrics())]),
+    notReady: () => learners.notReady(),
     nowMs: Date.now,
   });
   lifecycle.started('admin server', () => admin.close());
+  if (values.threads === 1) {
+    const learner = await learn(values, { logger, lifecycle, metrics });
+    learners = { notReady: async () => learner.notReady(), metrics: async () => [] };
+  } else {
+    const threads = new LearnerThreads({
+      count: values.threads,
+      spawn: (thread) => new Worker(new URL(import.meta.url), { workerData: { values, thread } satisfies ThreadData }),
+      failed: (error) => lifecycle.fail(error),
+    });
+    lifecycle.started('threads', () => threads.stop());
+    learners = threads;
+    await threads.started;
+  }
+  logger.info({ port: admin.port, threads: values.threads }, 'started');
+}
+
+/** Ends by itself when it cannot go on, and the process with it. */
+async function runThread({ values, thread }: ThreadData): Promise<void> {
+  const logger = createLogger({ name: SERVICE, level: values.logLevel }).child({ thread });
+  const lifecycle = new Lifecycle({ logger, stopMsMax: values.stopTimeout, process });
+  const metrics = createMetrics({ service: SERVICE, process: true, thread });
+  let learner: Learner | null = null;
+  const main = answerMainThread(parentPort!, {
+    notReady: () => (learner === null ? 'starting' : learner.notReady()),
+    metrics: () => metrics.collect(),
+    stop: () => void lifecycle.stop(),
+  });
+  try {
+    learner = await learn(values, { logger, lifecycle, metrics });
+    main.started();
+  } catch (error) {
+    if (!(error instanceof CroupierError)) throw error;
+    main.refused(error);
+    process.exit(1);
+  }
+}
+
+/** One learner, a member of its group by itself. */
+async function learn(values: LearnerValues, { logger, lifecycle, metrics }: Host): Promise<Learner> {
+  const topics = topicsOf(values, values.namespace);
+  const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-learner', logger }));
+  lifecycle.started('log', () => log.close());
+  const codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
+  const storeFolder = (partition: number): string => join(values.data, `${topics.decisions}-${partition}`);
+  let learner: Learner | null = null;
   learner = await startLearner({
     log,
     topics,
@@ -92,7 +156,7 @@ async function run(values: LearnerValues): Promise<void> {
     }),
   });
   lifecycle.started('learner', () => stopped(learner, logger));
-  logger.info({ port: admin.port }, 'started');
+  return learner;
 }
 
 async function folderBytes(folder: string): Promise<number> {

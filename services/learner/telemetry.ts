@@ -94,6 +94,7 @@ function learnerMeters(metrics: Metrics) {
       name: 'croupier_learner_snapshot_version',
       help: 'Version of the snapshot published last.',
       labelNames: ['experiment'],
+      aggregator: 'max',
     }),
   };
 }
@@ -105,6 +106,7 @@ function registerSnapshotAge(metrics: Metrics, timeMs: () => number): Map<string
     name: 'croupier_learner_snapshot_age_seconds',
     help: 'Time since this process published a snapshot of the experiment.',
     labelNames: ['experiment'],
+    aggregator: 'min',
     collect() {
       this.reset();
       for (const [experiment, atMs] of publishedAtMs) this.set({ experiment }, (timeMs() - atMs) / 1_000);

@@ -3,6 +3,7 @@
  * nothing is global, so two services in one process keep apart. Not here: the HTTP port that shows them.
  */
 import {
+  AggregatorRegistry,
   Counter,
   type CounterConfiguration,
   collectDefaultMetrics,
@@ -10,6 +11,8 @@ import {
   type GaugeConfiguration,
   Histogram,
   type HistogramConfiguration,
+  type MetricObjectWithValues,
+  type MetricValue,
   Registry,
 } from 'prom-client';
 
@@ -20,25 +23,50 @@ export interface Metrics {
   gauge<Label extends string>(options: Described<GaugeConfiguration<Label>>): Gauge<Label>;
   histogram<Label extends string>(options: Described<HistogramConfiguration<Label>>): Histogram<Label>;
   /** @returns the exposition and its content type. */
-  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+  render(): Promise<Exposition>;
+  /** @returns the values as they are now, to be rendered with those of other threads. */
+  collect(): Promise<CollectedMetrics>;
 }
+
+export interface Exposition {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Plain objects, which threads can hand to each other. */
+export type CollectedMetrics = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 export interface MetricsOptions {
   /** Label `service` of every metric, such as `decider`. */
   readonly service: string;
   /** Whether to measure the process too: memory, event loop, garbage collection. */
   readonly process: boolean;
+  /** Of a thread that is not the only one: its event loop and heap get this label, and the process is another's to measure. */
+  readonly thread?: number;
 }
 
-export function createMetrics(options: MetricsOptions): Metrics {
+export function createMetrics({ service, process, thread }: MetricsOptions): Metrics {
   const registry = new Registry();
-  registry.setDefaultLabels({ service: options.service });
-  if (options.process) collectDefaultMetrics({ register: registry });
+  registry.setDefaultLabels({ service });
+  if (process) collectDefaultMetrics({ register: registry, ...(thread === undefined ? {} : { labels: { thread } }) });
   const registers = [registry];
   return {
     counter: (described) => new Counter({ ...described, registers }),
     gauge: (described) => new Gauge({ ...described, registers }),
     histogram: (described) => new Histogram({ ...described, registers }),
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    render: () => exposition(registry),
+    async collect() {
+      const all = await registry.getMetricsAsJSON();
+      return thread === undefined ? all : all.filter(({ name }) => !name.startsWith('process_'));
+    },
   };
+}
+
+/** What several threads collected as one exposition: values of one metric and labels become one, by the metric's aggregator. */
+export function rendered(collected: readonly CollectedMetrics[]): Promise<Exposition> {
+  return exposition(AggregatorRegistry.aggregate([...collected]));
+}
+
+async function exposition(registry: Registry): Promise<Exposition> {
+  return { contentType: registry.contentType, body: await registry.metrics() };
 }

@@ -30,6 +30,8 @@ export interface LearnerBenchOptions {
 
 const CONTEXT_FREE = { experiments: 20, arms: 3, dimension: 0 };
 const LINEAR = { experiments: 1, arms: 20, dimension: 32 };
+/** As many as the peer has. */
+const THREADS = 2;
 const SMALL_PENDING = 100_000;
 /** What Kafka Streams reached here on two quiet cores: stands for it where it cannot be run. */
 const PEER_TO_CEILING = 0.16;
@@ -67,24 +69,30 @@ class LearnerBench {
     await peer?.prepare(this.cluster.log, 0);
     await prepareInputs(this.cluster, shape, 'all');
     await prepareInputs(this.cluster, linear, 'all');
-    const [learner, two, linUcb, ceiling, peers]: [LearnerRun[], LearnerRun[], LearnerRun[], Rate[], Rate[]] = [
-      [],
-      [],
-      [],
-      [],
-      [],
-    ];
+    const learner: LearnerRun[] = [];
+    const single: LearnerRun[] = [];
+    const two: LearnerRun[] = [];
+    const linUcb: LearnerRun[] = [];
+    const ceiling: Rate[] = [];
+    const peers: Rate[] = [];
     for (let round = 0; round < runs; round++) {
       ceiling.push(this.said('kafkajs, counting', await countWithKafkajs(this.stack.addresses.kafka, shape)));
       if (peer !== null) peers.push(this.said('Kafka Streams, Processor API', await peer.measure(0)));
       learner.push(this.said('learner, Beta TS', await this.learn(shape)));
+      single.push(this.said('learner, Beta TS, one thread', await this.learn(shape, { threads: 1 })));
       linUcb.push(this.said('learner, LinUCB', await this.learn(linear)));
-      two.push(this.said('learner, Beta TS, two processes', await this.learn(shape, { processes: 2 })));
+      two.push(this.said('learner, Beta TS, two processes', await this.learn(shape, { processes: 2, threads: 1 })));
     }
     const one = medianOf(learner);
     const bars = [
       bar('Beta TS, events/s to a counting kafkajs', ratio(one, medianOf(ceiling)), '×', 'at least', PEER_TO_CEILING),
-      bar('two processes, CPU an event to one', medianOf(two).cpuUsPerEvent / one.cpuUsPerEvent, '×', 'at most', 1.2),
+      bar(
+        'two processes, CPU an event to one',
+        medianOf(two).cpuUsPerEvent / medianOf(single).cpuUsPerEvent,
+        '×',
+        'at most',
+        1.2,
+      ),
     ];
     const rival = peers.length > 0 ? medianOf(peers) : null;
     if (rival !== null) {
@@ -127,7 +135,7 @@ class LearnerBench {
   }
 
   private learn(shape: Shape, options: object = {}): Promise<LearnerRun> {
-    return measureLearner(this.cluster, shape, { variables: this.stack.variables, ...options });
+    return measureLearner(this.cluster, shape, { variables: this.stack.variables, threads: THREADS, ...options });
   }
 
   private said<T extends Rate>(name: string, rate: T): T {

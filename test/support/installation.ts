@@ -26,14 +26,18 @@ import { until } from './until.ts';
 type Environment = Readonly<Record<string, string>>;
 
 const BOOKS_MS_MAX = 60_000;
-const LINES_KEPT = 20;
+const LINES_KEPT = 200;
 const READY_MS_MAX = 30_000;
 
 export interface RunningProcess {
   /** What it said of itself when it had started. */
   readonly started: Readonly<Record<string, unknown>>;
+  /** The last lines of its log. */
+  readonly lines: readonly string[];
   /** As an operator would, by SIGTERM. @returns its exit code. */
   stop(): Promise<number | null>;
+  /** Resolves with its exit code when it ends by itself. */
+  ended(): Promise<number | null>;
 }
 
 export interface RunningDecider extends RunningProcess {
@@ -207,6 +211,11 @@ export class Installation {
     });
     return {
       started,
+      lines,
+      ended: async () => {
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+        return child.exitCode;
+      },
       stop: async () => {
         this.processes.delete(child);
         return stopped(child);

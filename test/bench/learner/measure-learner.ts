@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly stores?: string;
   /** Where to leave the stores. */
   readonly keepStores?: string;
+  /** Of each process. */
+  readonly threads: number;
   /** How many processes share the partitions. */
   readonly processes?: number;
   readonly nodeArgs?: readonly string[];
@@ -57,6 +59,7 @@ export async function measureLearner(cluster: Cluster, shape: Shape, options: Ru
             CROUPIER_NAMESPACE: namespace,
             CROUPIER_LEARNER_GROUP: `${prefix}${namespace}`,
             CROUPIER_LEARNER_DATA: data,
+            CROUPIER_LEARNER_THREADS: String(options.threads),
           },
           options.nodeArgs ?? [],
         ),
