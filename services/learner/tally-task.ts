@@ -32,6 +32,8 @@ export interface TallyTaskOptions {
   readonly covered: readonly string[];
   /** Of the parts that were found there, by the key of the tally. */
   readonly partKeys: Map<string, Set<string>>;
+  /** Asked when a unit is not where it belongs. @throws Corrupt when the topics have been given more partitions. */
+  assertPartitions(): Promise<void>;
   /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
   catchUpExperiments(): Promise<void>;
   knowsExperiment(decision: Pick<Decision, 'experimentId' | 'experimentVersion'>): boolean;
@@ -100,6 +102,7 @@ export class TallyTask {
     const isNew = records.some(({ event }) => 'experimentVersion' in event && !knowsExperiment(event));
     if (isNew) await catchUpExperiments();
     const refused = this.join.fold(records);
+    if (refused.some(({ reason }) => reason.code === 'wrong-partition')) await this.options.assertPartitions();
     for (const one of refused) observer.refused(one);
     this.refused.push(...refused);
     observer.folded(this, records.length);

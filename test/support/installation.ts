@@ -99,6 +99,13 @@ export class Installation {
     return { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registry, CROUPIER_TOPIC_PREFIX: prefix! };
   }
 
+  /** The same installation in another generation of its topics, which are there; who closes it deletes them. */
+  async generation(number: number): Promise<Installation> {
+    const topics = topicNames(this.prefix, '', number);
+    const codecs = createCodecs(await openRegistrySource(registryOptions(this.values), topics), topics);
+    return Object.assign(Object.create(this) as Installation, { topics, codecs });
+  }
+
   /** The command line. @returns what it printed. @throws Error with what it said when it did not do well. */
   croupier(...args: string[]): Promise<string> {
     return this.croupierWith({}, ...args);

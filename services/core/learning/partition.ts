@@ -23,6 +23,7 @@ import {
   type DecisionEntry,
   decisionAt,
   decisionDueMs,
+  emptyGroup,
   forgetContinued,
   forgetLetIn,
   type Group,
@@ -76,6 +77,15 @@ export class PartitionState {
 
 function withStream({ decisions, rewards }: PerStream, stream: Stream, value: number): PerStream {
   return stream === 'decisions' ? { decisions: value, rewards } : { decisions, rewards: value };
+}
+
+/** @returns the columns of the books in which the entries of a group stand now; what may still come can change no others. */
+export function standing(group: Group, rules: Rules): Counts {
+  const touched = {
+    decisions: new Set(group.decisions.map(({ seq }) => seq)),
+    rewards: group.rewards.map((_, at) => at),
+  };
+  return { ...zeroCounts(), ...difference(emptyGroup(group.unitId), group, touched, {}, rules).counts };
 }
 
 /** @throws Invalid when the decision can never be learned from: dead-letter it. */
