@@ -2,6 +2,7 @@
  * The next version of a definition, out of the one that stands and the one that is wanted.
  * Not here: how the two are read and written, and what happens when two people change one at once.
  */
+import { Invalid } from './errors.ts';
 import { type Arm, type ArmPrior, assertCompatibleChange, type Experiment, type Forgetting } from './experiment.ts';
 
 /**
@@ -25,6 +26,35 @@ export function nextDefinition(standing: Experiment | undefined, wanted: Experim
   };
   assertCompatibleChange(standing, next);
   return sameMeaning(standing, next) ? null : next;
+}
+
+/**
+ * What would stand if it had always been as wanted: another meaning of the sums is allowed, since nothing was summed yet. What
+ * is on the log must be readable by it, so contexts and aspects are those that stand.
+ * @throws Invalid `what-if`.
+ */
+export function candidateDefinition(standing: Experiment, wanted: Experiment): Experiment {
+  const version = standing.version + 1;
+  for (const [what, was, is] of [
+    ['context', standing.context, wanted.context],
+    ['the aspects of its layout', standing.layout?.aspects ?? null, wanted.layout?.aspects ?? null],
+  ] as const) {
+    if (JSON.stringify(was) === JSON.stringify(is)) continue;
+    throw new Invalid(
+      'what-if',
+      `experiment ${standing.id}: ${what} cannot change from ${JSON.stringify(was)} to ${JSON.stringify(is)}: decisions were ` +
+        'logged by the former',
+    );
+  }
+  return {
+    ...wanted,
+    version,
+    arms: mergedArms(standing, wanted, version),
+    // As if it had forgotten from the start: nothing is rolled up.
+    forgetting: wanted.forgetting === null ? null : { ...wanted.forgetting, sinceVersion: 1 },
+    appliedAtMs: standing.appliedAtMs,
+    prior: standing.prior,
+  };
 }
 
 /** The same with another prior. @returns `null` when it has that one already. */

@@ -12,6 +12,7 @@ import type { SumDelta } from '../core/learning/sums.ts';
 import { type CohortTally, covers, type ProgressTally, reflectedBy, type Tally } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
+import { assertSameCount } from '../platform/log/partition-count.ts';
 import type { LogRecord } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
@@ -44,7 +45,7 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
 /**
  * Reads the whole tallies topic. Of two tallies with one key the one with the larger offsets stands, and a roll-up
  * stands for the cohorts that it covers.
- * @throws Corrupt when a tally reflects more than the roll-up that covers it.
+ * @throws Corrupt when a tally reflects more than the roll-up that covers it, or is of another number of partitions.
  */
 export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>): Promise<PublishedTallies> {
   let progress: ProgressTally | null = null;
@@ -55,6 +56,8 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
     for (const { key, value } of batch.records) {
       if (value === null || key === null) continue;
       const tally = codec.decode(value);
+      const kept = { what: `${input.topics.tallies}, which the learners keep,`, count: tally.partitions };
+      assertSameCount(input.topics.decisions, input.partitions, kept);
       if (tally.partition !== input.partition) continue;
       if (tally.kind === 'progress') progress = newer(progress, tally);
       else sums.set(key, newer(sums.get(key) ?? null, tally));
@@ -156,8 +159,11 @@ async function restoreFromTallies(
 ): Promise<void> {
   for (const tally of sums) join.restore(tally);
   await join.adopt(sums);
-  await fold(join, reader, progress.offsets, { counted: false, learned: () => false }, stop);
+  const unseen: Replayed = { counted: false, learned: () => false };
+  await fold(join, reader, progress.offsets, unseen, stop);
   join.resume(progress, progress.counts);
+  // The books count as run out what has by those clocks, even where the last record before them is older.
+  await join.writeGroups(unseen);
   // A stop between two publications leaves some tallies ahead of the progress record. Each rung of this ladder reads
   // exactly up to such a tally's cut, learning all but what that tally and those ahead of it already reflect.
   for (const cut of rungs(progress.offsets, sums)) {

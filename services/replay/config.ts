@@ -1,10 +1,11 @@
 /** What a replay can be told. */
-import { choice, defineConfig, integer, text, type Values } from '../platform/config.ts';
+import { choice, defineConfig, duration, integer, text, type Values } from '../platform/config.ts';
 import { CONNECTION_OPTIONS } from '../platform/connection-config.ts';
 import { JOIN_OPTIONS } from '../platform/join/limits-config.ts';
 import { LOG_LEVELS } from '../platform/logging.ts';
 
 const THREADS_MAX = 256;
+const YEAR_MS = 365 * 86_400_000;
 
 export const REPLAY_CONFIG = defineConfig({
   ...CONNECTION_OPTIONS,
@@ -35,6 +36,31 @@ export const REPLAY_CONFIG = defineConfig({
     default: null,
     unit: 'namespace',
     doc: 'Write what is learned to topics of that namespace, such as shadow., which must be new: a learner with CROUPIER_NAMESPACE=shadow. goes on from there. Without it nothing is written',
+  },
+  whatIf: {
+    env: 'CROUPIER_REPLAY_WHAT_IF',
+    type: text(),
+    default: null,
+    unit: 'file',
+    doc: 'Judge the definition in that file, as for `experiments apply`, on what was logged of the experiment with its id: another policy, reward, attribution, window, floor or forgetting; see below',
+  },
+  judgeBy: {
+    env: 'CROUPIER_REPLAY_JUDGE_BY',
+    type: choice('live', 'candidate'),
+    default: 'live',
+    doc: 'With --what-if: whose reward and attribution say what a decision was worth, for both sides',
+  },
+  matureAfter: {
+    env: 'CROUPIER_REPLAY_MATURE_AFTER',
+    type: duration({ minMs: 0, maxMs: YEAR_MS }),
+    default: null,
+    doc: 'With --what-if: judge decisions that are so old by the log; the window of what it is judged by when left out',
+  },
+  parts: {
+    env: 'CROUPIER_REPLAY_PARTS',
+    type: integer({ min: 2, max: 100 }),
+    default: '10',
+    doc: 'With --what-if: into how many parts the units are put; each of the later half is judged by what those before it teach',
   },
   parallel: {
     env: 'CROUPIER_REPLAY_PARALLEL',

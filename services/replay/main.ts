@@ -2,17 +2,18 @@
 /**
  * `croupier replay`, and each of its threads: chooses Kafka, the schema registry and stores of segments.
  */
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
 import { type Codecs, createCodecs } from '../contracts/codec.ts';
-import { type TopicNames, topicNames } from '../contracts/keys.ts';
-import { CroupierError } from '../core/errors.ts';
+import type { TopicNames } from '../contracts/keys.ts';
+import { CroupierError, Invalid } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { createLogger } from '../platform/logging.ts';
-import { startProgress } from '../platform/progress.ts';
+import { type Progress, startProgress } from '../platform/progress.ts';
 import { registerAll } from '../platform/registry/register.ts';
 import { openRegistrySource } from '../platform/registry/source.ts';
 import { openSegmentStore } from '../platform/store/segments/store.ts';
@@ -22,6 +23,8 @@ import { COMMIT_RECORDS, type PartitionProgress, type PartitionReplayed, replayP
 import type { ReplayPlan } from './plan.ts';
 import { answerPartitions, ReplayPool } from './pool.ts';
 import { describe } from './report.ts';
+import { runWhatIf } from './what-if-command.ts';
+import { describeWhatIf, WHAT_IF_HELP } from './what-if-report.ts';
 
 const STORE_BYTES = 64_000_000;
 
@@ -47,6 +50,7 @@ async function main(): Promise<void> {
     .addHelpText(
       'after',
       '\nWhat was refused live is refused again and counted; dead letters are not written again.' +
+        `\n${WHAT_IF_HELP}\n` +
         '\nExit codes: 0 well, 1 a digest differs or the replay failed.',
     )
     .helpOption('-h, --help', 'Show this help')
@@ -66,8 +70,9 @@ async function main(): Promise<void> {
 }
 
 async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise<void> {
-  const { log, topics, codecs } = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
-  const into = values.into === null ? null : topicNames(values.prefix ?? '', values.into);
+  if (values.whatIf !== null) return runJudged(values, values.whatIf, json);
+  const { log, topics, codecs } = await connect(values, topicsOf(values, values.namespace));
+  const into = values.into === null ? null : topicsOf(values, values.into);
   try {
     const outcome = await runCommand(
       values,
@@ -81,7 +86,7 @@ async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise
           const storeFolders = [...plan.partitions.keys()].map(storeFolder);
           return new ReplayPool(new URL(import.meta.url), { values, plan, storeFolders } satisfies ThreadData);
         },
-        startProgress: (total) => startProgress({ label: 'replay', total, unit: 'events', to: process.stderr }),
+        startProgress: progressOf('replay'),
         tell: (line) => process.stderr.write(`replay: ${line}\n`),
       },
       restart,
@@ -95,9 +100,33 @@ async function run(values: ReplayValues, { json, restart }: PlainFlags): Promise
   }
 }
 
+async function runJudged(values: ReplayValues, file: string, json: boolean): Promise<void> {
+  if (values.into !== null) throw new Invalid('config', '--into: a what-if writes nothing; allowed without --what-if');
+  const source = await connect(values, topicsOf(values, values.namespace));
+  try {
+    const found = await runWhatIf(values, file, {
+      ...source,
+      readFile: (path) => readFile(path, 'utf8'),
+      openStore: (folder) => openSegmentStore({ folder, cacheBytes: STORE_BYTES, onUnreadable: rethrow }),
+      startProgress: progressOf('what-if'),
+    });
+    process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : describeWhatIf(found));
+  } finally {
+    await source.log.close();
+  }
+}
+
+function progressOf(label: string): (total: number) => Progress {
+  return (total) => startProgress({ label, total, unit: 'events', to: process.stderr });
+}
+
+function rethrow(error: Error): never {
+  throw error;
+}
+
 /** One connection for all the partitions that it is given. */
 function thread({ values, plan, storeFolders }: ThreadData): void {
-  const connected = connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
+  const connected = connect(values, topicsOf(values, values.namespace));
   answerPartitions(
     async (partition: number, onProgress: (progress: PartitionProgress) => void): Promise<PartitionReplayed> => {
       const source = await connected;

@@ -123,7 +123,7 @@ function sumsBar(): Bar {
     decidedAtMs: 0,
     clockMs: 0,
   }));
-  const after = { rewardUnits: 700_000, clipped: false };
+  const after = { rewardUnits: 700_000, firstDelayMs: null, clipped: false };
   const sums = new PartitionSums();
   let next = 0;
   const plain = new Float64Array(sumsLayout(DIMENSION).size);
@@ -132,7 +132,7 @@ function sumsBar(): Bar {
     [
       () => {
         const decision = decisions[next++ % CONTEXTS]!;
-        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, counted: null, before: null, after });
+        sums.apply({ decision, slot: decision.slots[0]!, cohort: 0, delays: null, counted: null, before: null, after });
         return 0;
       },
       forEachContext(vectors, (x) => addPlainly(plain, x, after.rewardUnits)),

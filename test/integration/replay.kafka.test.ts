@@ -1,7 +1,7 @@
 /** `croupier replay` as it is run: killed in the middle it goes on, and what it writes a learner goes on from. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -87,3 +87,23 @@ it('killed in the middle goes on where it was, to the digest and books of one th
   const { experiments } = await replay('--namespace', 'shadow.');
   expect(experiments).toMatchObject([{ verdict: 'same', version: decisionsIn! + rewardsIn! }]);
 }, 180_000);
+
+it('judges a candidate by what was logged, and writes nothing', async () => {
+  await load.send(3_000);
+  const banner = await readFile(join(CHECKOUT, 'deploy/examples/home-banner.yaml'), 'utf8');
+  const file = join(data, 'candidate.yaml');
+  await writeFile(file, banner.replace('kind: beta-ts', 'kind: softmax'));
+  const asked = ['replay', '--data', data, '--what-if', file, '--mature-after', '0s'];
+  const { sides, arms, decisions } = JSON.parse(await installation.croupier(...asked, '--json'));
+  expect(sides).toMatchObject([
+    { policy: 'as logged', result: { status: 'estimated', weightMax: 1 } },
+    { policy: 'beta-ts', result: { decisions } },
+    { policy: 'softmax', result: { status: 'estimated', decisions } },
+  ]);
+  expect(arms.map(({ armId }: { armId: string }) => armId)).toEqual(['summer', 'autumn', 'plain']);
+  expect(await installation.croupier(...asked)).toMatch(
+    /home-banner: \d+ decisions judged by the live definition's reward/,
+  );
+  expect(await readdir(data)).toEqual(['candidate.yaml']);
+  expect(await installation.recordsOf(installation.topics.tallies)).toEqual([]);
+});

@@ -1,6 +1,7 @@
 /**
- * What another policy would have earned on logged decisions: inverse propensity scoring (IPS) and its self-normalised
- * form (SNIPS), or a refusal when the log cannot say. Decisions of one unit are dependent, so errors are clustered by it.
+ * What another policy would have earned on logged decisions: inverse propensity scoring (IPS), its self-normalised form
+ * (SNIPS) and the doubly robust estimate (DR; Dudík, Langford & Li 2011), or a refusal when the log cannot say. Decisions of
+ * one unit are dependent, so errors are clustered by it.
  */
 import { Invalid } from '../errors.ts';
 
@@ -11,6 +12,11 @@ export interface LoggedOutcome {
   readonly propensity: number;
   /** Probability in [0, 1] with which the evaluated policy would deal that arm there. */
   readonly targetProbability: number;
+  /**
+   * What a model that has not seen this reward expects: of the logged arm, and on average of the arms that the evaluated
+   * policy would deal there. Both 0 where there is no model: DR is IPS then.
+   */
+  readonly model?: { readonly logged: number; readonly target: number };
 }
 
 export interface Estimate {
@@ -32,7 +38,14 @@ export interface WeightDiagnostics {
 }
 
 export type OffPolicyResult =
-  | ({ readonly status: 'estimated'; readonly ips: Estimate; readonly snips: Estimate } & WeightDiagnostics)
+  | ({
+      readonly status: 'estimated';
+      readonly ips: Estimate;
+      readonly snips: Estimate;
+      readonly dr: Estimate;
+      /** DR less what the log itself earned, by the same decisions. */
+      readonly gain: Estimate;
+    } & WeightDiagnostics)
   | ({ readonly status: 'refused'; readonly reason: string } & WeightDiagnostics);
 
 export const EFFECTIVE_SAMPLE_SIZE_MIN = 100;
@@ -65,14 +78,21 @@ export function estimateOffPolicy(log: readonly LoggedOutcome[]): OffPolicyResul
 
   const ips = sums.wr / n;
   const snips = sums.wr / sums.w;
+  const robust = log.map(({ reward, model = NO_MODEL }, i) => model.target + weights[i]! * (reward - model.logged));
+  const dr = robust.reduce((a, b) => a + b) / n;
+  const gain = dr - log.reduce((sum, { reward }) => sum + reward, 0) / n;
   return {
     status: 'estimated',
     ips: estimate(ips, clustered((i) => weights[i]! * log[i]!.reward - ips) / n),
     // The ratio's error by linearisation.
     snips: estimate(snips, clustered((i) => weights[i]! * (log[i]!.reward - snips)) / sums.w),
+    dr: estimate(dr, clustered((i) => robust[i]! - dr) / n),
+    gain: estimate(gain, clustered((i) => robust[i]! - log[i]!.reward - gain) / n),
     ...diagnostics,
   };
 }
+
+const NO_MODEL = { logged: 0, target: 0 };
 
 function checkedWeight({ unitId, reward, propensity, targetProbability }: LoggedOutcome): number {
   const valid =

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { ArmId } from '../../../services/core/events.ts';
 import type { Arm, Experiment } from '../../../services/core/experiment.ts';
-import { deletedDefinition, nextDefinition } from '../../../services/core/experiment-change.ts';
+import { candidateDefinition, deletedDefinition, nextDefinition } from '../../../services/core/experiment-change.ts';
 import { experiment } from '../../support/core.ts';
 
 const standing = experiment({ arms: arms('A', 'B'), appliedAtMs: [5] });
@@ -84,4 +84,14 @@ test('which crosses are learned may change, aspects may not', () => {
   expect(nextDefinition(before, crossed)).toMatchObject({ version: 2, layout: { crosses: [['button', 'returning']] } });
   const renamed = wanted({ ...PAGE, layout: { aspects: [{ name: 'colour', variants: ['A', 'B'] }], crosses: [] } });
   expect(() => nextDefinition(before, renamed)).toThrow('the aspects of its layout cannot change');
+});
+
+test('a candidate may give sums another meaning, but not what was logged', () => {
+  const attribution = { model: 'first-touch', windowMs: 7 } as const;
+  const forgetting = { kind: 'window', spanMs: 50, sinceVersion: 9 } as const;
+  const candidate = candidateDefinition(standing, wanted({ arms: arms('C', 'B'), attribution, forgetting }));
+  expect(candidate).toMatchObject({ version: 2, attribution, forgetting: { sinceVersion: 1 }, appliedAtMs: [5] });
+  expect(candidate.arms.map(({ id, state }) => `${id} ${state}`)).toEqual(['A retired', 'B active', 'C active']);
+  const context = [{ kind: 'boolean', name: 'returning' } as const];
+  expect(() => candidateDefinition(standing, wanted({ context }))).toThrow(/context cannot change .* were logged/);
 });
