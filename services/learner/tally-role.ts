@@ -95,6 +95,7 @@ export class TallyRole {
           await Promise.all(partitions.map((partition) => this.disown(partition)));
         },
       },
+      positions: () => this.tasks().flatMap((task) => task.published()),
     });
   }
 

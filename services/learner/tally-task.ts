@@ -6,13 +6,13 @@
 import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
 import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
-import type { Decision, PerStream } from '../core/events.ts';
+import { type Decision, type PerStream, STREAMS } from '../core/events.ts';
 import { isSameCut, reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { inBatches } from '../platform/log/batches.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
-import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
+import type { AppendRecord, LogWriter, Position } from '../platform/log/port.ts';
 import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
 
 export interface TallyTaskOptions {
@@ -71,6 +71,13 @@ export class TallyTask {
     this.publishedUpTo = options.publishedUpTo;
     this.covered = new Set(options.covered);
     this.tallies = new WholeWriter(options.writer, options.partKeys);
+  }
+
+  /** Up to where the inputs are learned and published. */
+  published(): Position[] {
+    const { topics } = this.options;
+    const { partition, publishedUpTo } = this;
+    return STREAMS.map((stream) => ({ topic: topics[stream], partition, offset: publishedUpTo[stream] }));
   }
 
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */

@@ -97,8 +97,8 @@ export function handleDecision(group: Group, decision: Decision, clockMs: number
   if (open === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsCrowded: 1 } };
   const { group: added, as } = addDecision(open, entry, rules.limits);
   if (as === 'repeated') return { group: added, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
-  const { group: after, touched } = claim(added, rules.experiments, rules.limits);
-  return difference(group, after, touched, { decisionsIn: 1 }, rules);
+  const { group: after, touched, passedOver } = claim(added, rules.experiments, rules.limits);
+  return difference(group, after, touched, { decisionsIn: 1, passedOver }, rules);
 }
 
 export function handleReward(group: Group, reward: Reward, clockMs: number, rules: Rules): Change {
@@ -108,9 +108,10 @@ export function handleReward(group: Group, reward: Reward, clockMs: number, rule
   if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
   if (as === 'late') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsUnmatched: 1 } };
   // Only the first record decides whose the reward is.
-  const after = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : added;
+  const settled = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : { group: added, passedOver: 0 };
+  const { group: after, passedOver } = settled;
   const touched = { decisions: new Set(after.rewards[at]!.owners), rewards: [at] };
-  return difference(group, after, touched, { rewardsIn: 1 }, rules);
+  return difference(group, after, touched, { rewardsIn: 1, passedOver }, rules);
 }
 
 export function deadLettered(stream: Stream): Partial<Counts> {

@@ -284,6 +284,11 @@ export class PartitionJoin {
     return names.map((name) => Buffer.from(store.getNamed(name)!));
   }
 
+  /** About how many bytes the units that are pending take, with the sums. */
+  pendingBytes(): number {
+    return this.options.store.heldBytes();
+  }
+
   progress(): ProgressTally {
     return { kind: 'progress', ...this.cut(), counts: { ...this.state.counts } };
   }

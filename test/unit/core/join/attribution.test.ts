@@ -113,13 +113,16 @@ describe('the attribution model', () => {
     expect(learned(events, attributing('every-decision')).both()).toMatchObject({ A: 0, B: 0 });
   });
 
-  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival`, () => {
+  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival, and counts the others`, () => {
     const many = Array.from({ length: OWNERS_MAX + 1 }, (_, at) => dealt({ id: `m${at}`, arm: at === 0 ? 'A' : 'B' }));
     for (const order of [
       [...many, won({ value: 4 })],
       [won({ value: 4 }), ...many],
     ]) {
-      expect(learned(order, attributing('every-decision')).both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+      const after = learned(order, attributing('every-decision'));
+      expect(after.both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+      expect(after.counts.passedOver).toBe(1);
+      expect(learned(order, attributing('last-touch')).counts.passedOver).toBe(0);
     }
   });
 });
