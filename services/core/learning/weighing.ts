@@ -33,25 +33,33 @@ export function weighedSums(
   forgetting: Forgetting | null,
 ): Float64Array[] {
   const layout = keptLayout(experiment);
-  const totals = armIds.map(() => new Float64Array(layout.size));
   const newest = merged.newestCohort();
-  if (newest === null) return totals;
-  const kinds = kindsOf(layout);
+  if (newest === null) return armIds.map(() => new Float64Array(layout.size));
   // Added up as whole numbers, so that it makes no difference which of them are rolled up.
   const ofOneWeightBefore = forgetting === null ? matureBefore(experiment, newest) : ofOneAgeBefore(experiment);
   const cohorts = merged.cohorts(ofOneWeightBefore);
   const weights = weightsOf(experiment, forgetting, cohorts);
+  const kinds = kindsOf(layout);
+  const sums = armIds.map((armId) => weighed(armId, cohorts, weights, kinds));
+  if (experiment.reward.delay !== 'delay-corrected') return sums;
+  const asDealt = weights.map(({ pulls, rewards }) => ({ pulls, exposure: pulls, rewards }));
+  return sums.map((cells, arm) =>
+    cells[N]! >= cells[SUM_R]! && layout.patterns === 0
+      ? cells
+      : exposedForRewards(cells, weighed(armIds[arm]!, cohorts, asDealt, kinds), layout),
+  );
+}
+
+function weighed(armId: ArmId, cohorts: Cohorts, weights: readonly Weights[], { layout, ofCell }: Kinds): Float64Array {
+  const total = new Float64Array(layout.size);
   cohorts.forEach(([, sums], at) => {
+    const vector = sums.get(armId);
+    if (vector === undefined) return;
     const weight = weights[at]!;
-    armIds.forEach((armId, arm) => {
-      const vector = sums.get(armId);
-      if (vector === undefined) return;
-      const cells = naturalSums(vector, layout);
-      for (let i = 0; i < layout.size; i++) totals[arm]![i]! += weight[kinds[i]!] * cells[i]!;
-    });
+    const cells = naturalSums(vector, layout);
+    for (let i = 0; i < layout.size; i++) total[i]! += weight[ofCell[i]!] * cells[i]!;
   });
-  if (experiment.reward.delay === 'delay-corrected') for (const cells of totals) exposeRewarded(cells, layout);
-  return totals;
+  return total;
 }
 
 function weightsOf(experiment: Experiment, forgetting: Forgetting | null, cohorts: Cohorts): Weights[] {
@@ -86,21 +94,37 @@ function keptShare({ kind, spanMs }: Forgetting, ageMs: number): number {
   }
 }
 
-/** By cell, which of the weights is its own. */
-function kindsOf(layout: SumsLayout): (keyof Weights)[] {
+/** Which of the weights is each cell's own. */
+interface Kinds {
+  readonly layout: SumsLayout;
+  readonly ofCell: readonly (keyof Weights)[];
+}
+
+function kindsOf(layout: SumsLayout): Kinds {
   const kinds = new Array<keyof Weights>(layout.size).fill('rewards');
   kinds[PULLS] = 'pulls';
   kinds[N] = 'exposure';
   if (layout.patterns > 0) kinds.fill('exposure', VECTOR_START, VECTOR_START + layout.patterns);
   else kinds.fill('exposure', gramStart(layout));
-  return kinds;
+  return { layout, ofCell: kinds };
 }
 
-/** Rewards that came early by chance have been exposed for themselves at least, so that n − Σr is max(0, Ñ − Σr). */
-function exposeRewarded(cells: Float64Array, { patterns }: SumsLayout): void {
-  cells[N] = Math.max(cells[N]!, cells[SUM_R]!);
-  for (let pattern = 0; pattern < patterns; pattern++) {
-    const n = VECTOR_START + pattern;
-    cells[n] = Math.max(cells[n]!, cells[n + patterns]!);
+/**
+ * Whatever brought a reward was exposed: where chance brought more than was to come by now, so much of the rest counts as
+ * exposed too that n is Σr, and n − Σr is max(0, Ñ − Σr). By pattern the same, each alone.
+ * @param dealt with all of the exposure.
+ */
+function exposedForRewards(cells: Float64Array, dealt: Float64Array, layout: SumsLayout): Float64Array {
+  const exposed = cells.slice();
+  const lacking = Math.max(0, cells[SUM_R]! - cells[N]!);
+  if (lacking > 0) {
+    const share = lacking / (dealt[N]! - cells[N]!);
+    for (let i = 0; i < layout.size; i++) exposed[i]! += share * (dealt[i]! - cells[i]!);
+    exposed[N] = cells[SUM_R]!;
   }
+  for (let pattern = 0; pattern < layout.patterns; pattern++) {
+    const n = VECTOR_START + pattern;
+    exposed[n] = Math.max(exposed[n]!, exposed[n + layout.patterns]!);
+  }
+  return exposed;
 }

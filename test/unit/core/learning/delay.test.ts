@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Statistics } from '../../../../services/core/deciding/snapshot.ts';
-import { Corrupt, Invalid } from '../../../../services/core/errors.ts';
+import { Corrupt } from '../../../../services/core/errors.ts';
 import type { ArmId } from '../../../../services/core/events.ts';
 import { DELAY_MODES, type DelayMode, type Experiment } from '../../../../services/core/experiment.ts';
 import { delayDistribution, matureBefore, shownShares } from '../../../../services/core/learning/delay.ts';
@@ -31,7 +31,7 @@ import { experiment } from '../../../support/core.ts';
 import { DAY_MS, type LateWorld, lateEvents, lateExperiment, learnedSums } from '../../../support/late-world.ts';
 import { rewardSpec } from '../../../support/reward-spec.ts';
 
-/** ALGORITHMS.md: delays of 10 days in the mean, an arm that has been there for 3. */
+/** Delays of 10 days in the mean, and an arm that has been there for 3. */
 const WORLD: LateWorld = {
   arms: [
     { id: 'old', days: 90, decisions: 30_000, rate: 0.05 },
@@ -352,12 +352,4 @@ describe('the sums of a cohort', () => {
     sums.replace(0, 1, new Map([[A, new ExactVector(sumsLayout(0).size)]]));
     expect(() => weighedSums(defined({}), sums, [A], null)).toThrow(Corrupt);
   });
-});
-
-it('exp3, which correcting would leave as it is, is refused with it', () => {
-  const definition = experiment({
-    policies: [{ kind: 'exp3', parameters: new Map([['gamma', 0.1]]) }],
-    reward: rewardSpec({ delay: 'delay-corrected' }),
-  });
-  expect(() => buildParameters(definition, new MergedSums())).toThrow(Invalid);
 });
