@@ -16,7 +16,8 @@ import { nextGeneration, repartitionInto } from '../../support/repartition.ts';
 import { STEP_MS, sendTraffic, trafficWorld } from '../../support/traffic.ts';
 import { topicSpecs, type World } from '../../support/world.ts';
 
-const SETTINGS = { pollRecordsMax: 17, commitIntervalMs: 1 };
+/** Cohorts are rolled up as they end. */
+const SETTINGS = { pollRecordsMax: 17, commitIntervalMs: 1, rollUpAgeMs: 0 };
 /** What is still reached at the end goes back some 320 steps: the first of so many are gone for good by then. */
 const STEPS = 420;
 
