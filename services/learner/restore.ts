@@ -18,6 +18,8 @@ import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
 
 const READ_WAIT_MS_MAX = 500;
+/** What is read again is kept in memory for so long before it goes to the store. */
+const RECORDS_PER_WRITE = 20_000;
 
 /** What the tallies topic says of one partition. */
 export interface PublishedTallies {
@@ -219,9 +221,14 @@ async function fold(
   replayed: Replayed,
   stop: AbortSignal,
 ): Promise<void> {
+  let unwritten = 0;
   for await (const records of reader.readUpTo(cut, READ_WAIT_MS_MAX)) {
     stop.throwIfAborted();
     join.fold(records, replayed);
+    unwritten += records.length;
+    if (unwritten < RECORDS_PER_WRITE) continue;
     await join.writeGroups(replayed);
+    unwritten = 0;
   }
+  await join.writeGroups(replayed);
 }
