@@ -97,8 +97,11 @@ function killed(name: string, disk: (folder: string) => Promise<void>): Fault {
   };
 }
 
+/** How soon a learner is back says most here: nothing but the session timeout has to be waited for. */
+export const KILLED_ALONE = 'kill -9, begun again on its disk';
+
 export const FAULTS: readonly Fault[] = [
-  killed('kill -9, begun again on its disk', async () => {}),
+  killed(KILLED_ALONE, async () => {}),
   killed('kill -9, begun again on an empty disk', (folder) => rm(folder, { recursive: true })),
   killed('kill -9, begun again on a corrupt disk', spoil),
   {

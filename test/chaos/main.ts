@@ -11,17 +11,19 @@ import { quantile } from '../../deploy/demo/report.ts';
 import { ensureStack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
 import { startProgress } from '../../services/platform/progress.ts';
-import { bar, reportBars } from '../bench/bars.ts';
+import { type Bar, bar, reportBars } from '../bench/bars.ts';
 import { brokerIsOurs } from '../support/broker-process.ts';
 import { Installation } from '../support/installation.ts';
 import { Load } from '../support/load.ts';
-import { FAULTS, type Fault, Learners } from './faults.ts';
+import { FAULTS, type Fault, KILLED_ALONE, Learners, SESSION_TIMEOUT_MS } from './faults.ts';
 import { MILLION, runMillion } from './million.ts';
 import { recoveries } from './recovery.ts';
 
 const PARTITIONS = 3;
 const BEFORE_MS = 1_500;
 const RECOVERED_MS = 2_000;
+/** Promised after the session timeout. */
+const BACK_MS_MAX = 5_000;
 
 interface Options {
   readonly rounds: number;
@@ -62,11 +64,20 @@ const command = new Command('npm run chaos --')
     process.stdout.write(
       `recovery, from a loss to a snapshot of what came after it in every partition: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
     );
-    const bars = [bar('rounds that fail', failed, 'rounds', 'at most', 0)];
+    const bars = [bar('rounds that fail', failed, 'rounds', 'at most', 0), ...recoveryBars(rounds)];
     await reportBars(bars, options.json, { rounds, p50Ms, p99Ms });
     process.stdout.write(`${rounds.length - failed} passed, ${failed} failed\n`);
   });
 await command.parseAsync();
+
+/** How long the one learner that there was is away, once its group has noticed; nothing when it was never killed. */
+function recoveryBars(rounds: readonly Round[]): Bar[] {
+  const lossesMs = rounds.filter(({ fault }) => fault === KILLED_ALONE).flatMap(({ recoveryMs }) => recoveryMs);
+  if (lossesMs.length === 0) return [];
+  const beyondMs = Math.max(...lossesMs) - SESSION_TIMEOUT_MS;
+  const name = `${KILLED_ALONE}: first snapshot after the session timeout, longest of ${lossesMs.length}`;
+  return [bar(name, beyondMs, 'ms', 'at most', BACK_MS_MAX)];
+}
 
 /** With the stack that is there, or one for this run. */
 async function withStack<T>(run: () => Promise<T>): Promise<T> {

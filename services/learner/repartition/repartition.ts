@@ -198,10 +198,10 @@ async function begin(
     const clockMs = copies.clockMs - 1;
     const clocks = { decisions: clockMs, rewards: clockMs };
     observer.learning();
-    base = await baseOf({ ...options, ...source, partitions: targetPartitions }, published, cuts, clocks);
+    base = await baseOf({ ...source, ...options, partitions: targetPartitions }, published, cuts, clocks);
     beginnings = offsets.map((reflected) => ({ offsets: reflected, clocks }));
   }
-  await seed({ log, ...target }, beginnings, base);
+  await seed({ ...target, log }, beginnings, base);
   return true;
 }
 
