@@ -22,6 +22,7 @@ import { DEMO_LIMITS, LEARNERS, type LearnerName, type RunningLearner, type Stag
 
 const STORE_CACHE_BYTES = 8_000_000;
 const SETTINGS = {
+  generation: 1,
   limits: DEMO_LIMITS,
   sessionTimeoutMs: 6_000,
   commitIntervalMs: 200,

@@ -5,8 +5,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { createCodecs } from '../contracts/codec.ts';
-import { topicNames } from '../contracts/keys.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { readPosition, writePosition } from '../platform/files/position.ts';
 import { openRows } from '../platform/files/rows.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
@@ -20,7 +19,7 @@ import { runCli } from './program.ts';
 
 function connect(values: CliValues, { verbose }: { readonly verbose: boolean }): Installation {
   const logger = createLogger({ name: 'cli', level: verbose ? 'debug' : 'silent' });
-  const topics = topicNames(values.prefix ?? '');
+  const topics = topicsOf(values);
   const registry = registryOptions(values);
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-cli', logger }));
   return {
@@ -34,7 +33,7 @@ function connect(values: CliValues, { verbose }: { readonly verbose: boolean }):
 }
 
 /** A service of its own, run with the same Node. @returns its exit code. */
-function runService(name: 'replay' | 'simulator', args: readonly string[]): Promise<number> {
+function runService(name: 'replay' | 'simulator' | 'learner/repartition', args: readonly string[]): Promise<number> {
   const main = fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url));
   const child = spawn(process.execPath, [main, ...args], { stdio: 'inherit' });
   return new Promise((resolve, reject) => {
@@ -59,5 +58,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   progress: (options) => startProgress({ ...options, to: process.stderr }),
   connect,
   replay: (args) => runService('replay', args),
+  repartition: (args) => runService('learner/repartition', args),
   simulate: (args) => runService('simulator', args),
 });

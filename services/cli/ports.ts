@@ -50,6 +50,8 @@ export interface CliPorts {
   connect(values: CliValues, options: { readonly verbose: boolean }): Installation;
   /** Runs the replay service with these arguments. @returns its exit code. */
   replay(args: readonly string[]): Promise<number>;
+  /** Runs the repartition service with these arguments. @returns its exit code. */
+  repartition(args: readonly string[]): Promise<number>;
   /** Runs the simulator with these arguments. @returns its exit code. */
   simulate(args: readonly string[]): Promise<number>;
 }

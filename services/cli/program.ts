@@ -35,6 +35,7 @@ Examples:
   croupier explain 01980b5e-2d3c-7a10-9d0e-5f2c8a7b6c1d
   croupier backfill decisions history.csv --set experiment=coupon --dry-run
   croupier replay --help
+  croupier repartition --partitions 12 --dry-run          another number of partitions
   croupier simulate --help
 
 Exit codes: 0 well, 1 a check failed or something was refused, 2 wrong use.`;
@@ -317,15 +318,16 @@ function addBackfill(program: Command, session: Session): void {
 
 /** Services of their own, with their own options; here they only have their places among the commands. */
 function addServices(program: Command, session: Session, args: readonly string[]): void {
-  const { replay, simulate } = session.ports;
-  addService(
-    program,
-    'replay',
-    'learn again from the log and compare digests with the live snapshots; `replay --help` tells its options',
-    async (command) => {
-      session.exitCode = await replay([...givenFlags(program), ...command.args]);
-    },
-  );
+  const { replay, repartition, simulate } = session.ports;
+  const services = [
+    ['replay', replay, 'learn again from the log and compare digests with the live snapshots'],
+    ['repartition', repartition, 'give decisions and rewards another number of partitions'],
+  ] as const;
+  for (const [name, run, description] of services) {
+    addService(program, name, `${description}; \`${name} --help\` tells its options`, async (command) => {
+      session.exitCode = await run([...givenFlags(program), ...command.args]);
+    });
+  }
   addService(
     program,
     'simulate',

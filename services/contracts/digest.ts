@@ -3,12 +3,12 @@
  * however they were read, partitioned or retried; offsets, versions of snapshots and clocks are no part of it.
  *
  * Canonical form: texts and lists begin with their length as u32, numbers are float64, all little-endian;
- * arms stand in the order of the definition, the holdout after them if there is one, names sorted by UTF-16 code units. −0 is written as 0.
+ * arms stand in the order of the definition, the holdout and the delays after them if there are any, names sorted by UTF-16 code units. −0 is written as 0.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { PreparedPolicy } from '../core/deciding/snapshot.ts';
 import type { ArmId, ExperimentId } from '../core/events.ts';
-import { HOLDOUT } from '../core/learning/sums.ts';
+import { DELAYS, HOLDOUT } from '../core/learning/sums.ts';
 import type { ExactVector } from '../core/sums/exact.ts';
 import { sortedEntries } from './checks.ts';
 import { float64Bytes } from './float64.ts';
@@ -32,8 +32,8 @@ export function snapshotDigest(input: DigestInput): string {
   form.text(FORM);
   form.text(input.experimentId);
   form.numbers(Float64Array.of(input.experimentVersion));
-  const holdout = input.sums.get(HOLDOUT);
-  const armIds = holdout === undefined || holdout.isZero() ? input.armIds : [...input.armIds, HOLDOUT];
+  const others = [HOLDOUT, DELAYS].filter((id) => input.sums.get(id)?.isZero() === false);
+  const armIds = [...input.armIds, ...others];
   form.count(armIds.length);
   for (const armId of armIds) {
     const vector = input.sums.get(armId);

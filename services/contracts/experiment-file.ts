@@ -13,7 +13,7 @@ import { SECTIONS, type Sections } from './experiment-shape.ts';
 import { layoutProblems } from './layout.ts';
 import { DIMENSION_MAX } from './limits.ts';
 import { unknownName } from './nearest.ts';
-import { formulaProblems, rewardFormula } from './reward-formula.ts';
+import { delayProblems, formulaProblems, rewardFormula } from './reward-formula.ts';
 import { listing, type Path, type Problem, parseYaml, type YamlDocument } from './yaml-file.ts';
 
 export type PolicyDescription = Pick<Policy, 'kind' | 'parameters' | 'contextual' | 'indicatorsOnly' | 'layoutsOnly'>;
@@ -173,9 +173,10 @@ class Reader {
     const formula = this.formulaOf(reward);
     // What it may read is known when all of that is right.
     if (formula === null || arms === undefined || context === undefined) return;
-    for (const problem of formulaProblems(formula, { metrics: reward.metrics, arms, context })) {
-      this.report(['reward', 'value'], problem);
-    }
+    const problems = formulaProblems(formula, { metrics: reward.metrics, arms, context });
+    for (const problem of problems) this.report(['reward', 'value'], problem);
+    if (problems.length > 0) return;
+    for (const problem of delayProblems({ ...reward, value: formula }, arms)) this.report(['reward', 'delay'], problem);
   }
 
   /** @returns `null` when there is none. */

@@ -1,6 +1,6 @@
 /** The shape of an experiment file, section by section. Not here: what the sections must have in common. */
 import { z } from 'zod';
-import { ATTRIBUTION_MODELS, FOLDS, HOLDOUT_SHARE_MAX, MISSING_MODES } from '../core/experiment.ts';
+import { ATTRIBUTION_MODELS, DELAY_MODES, FOLDS, HOLDOUT_SHARE_MAX } from '../core/experiment.ts';
 import { isText } from './checks.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import {
@@ -118,7 +118,7 @@ const reward = mapping({
   value: z.string('allowed is a formula, such as metric.purchase - arm.cost').optional(),
   min: number(),
   max: number(),
-  missing: choice(...MISSING_MODES).default('impute'),
+  delay: choice(...DELAY_MODES).default('impute'),
 });
 
 const attribution = mapping({

@@ -5,6 +5,7 @@ import {
   ATTRIBUTION_MODELS,
   type AttributionSpec,
   contextDimension,
+  DELAY_MODES,
   type Experiment,
   type Feature,
   type Fold,
@@ -12,7 +13,6 @@ import {
   HOLDOUT_SHARE_MAX,
   type Holdout,
   type Layout,
-  type MissingMode,
   type PolicySpec,
   type Promotion,
   type RewardSpec,
@@ -23,7 +23,7 @@ import { layoutProblems } from './layout.ts';
 import { ARMS_MAX, ASPECTS_MAX, DIMENSION_MAX, METRICS_MAX, SLOTS_MAX } from './limits.ts';
 import { fromPrior, type PriorRecord, toPrior } from './prior.ts';
 import { refuse } from './refusals.ts';
-import { formulaProblems, rewardFormula } from './reward-formula.ts';
+import { delayProblems, formulaProblems, rewardFormula } from './reward-formula.ts';
 
 interface NamedNumber {
   readonly name: string;
@@ -92,7 +92,7 @@ interface RewardRecord {
   readonly value: string;
   readonly min: number;
   readonly max: number;
-  readonly missing: MissingMode;
+  readonly delay: string;
 }
 
 /** The append time of this version's own record is not known when it is written: readers add it. */
@@ -108,6 +108,7 @@ export function toExperiment(experiment: Experiment): ExperimentRecord {
       ...reward,
       metrics: sortedEntries(reward.metrics).map(({ name, value }) => ({ name, ...value })),
       value: reward.value.text,
+      delay: symbolOf(reward.delay),
     },
     attribution: { ...experiment.attribution, model: symbolOf(experiment.attribution.model) },
     forgetting: toForgetting(experiment),
@@ -364,5 +365,10 @@ function fromReward(raw: RewardRecord, arms: readonly Arm[], context: readonly F
   const value = rewardFormula(raw.value, metrics);
   const [problem] = formulaProblems(value, { metrics, arms, context });
   if (problem !== undefined) refuse('contradictory', `reward ${JSON.stringify(raw.value)}: ${problem}`);
-  return { metrics, value, min, max, missing: raw.missing };
+  const delay = DELAY_MODES.find((mode) => symbolOf(mode) === raw.delay);
+  if (delay === undefined) refuse('contradictory', `delay ${raw.delay}, allowed ${DELAY_MODES.join(', ')}`);
+  const reward = { metrics, value, min, max, delay };
+  const [unsound] = delayProblems(reward, arms);
+  if (unsound !== undefined) refuse('contradictory', `reward delay ${delay}: ${unsound}`);
+  return reward;
 }

@@ -21,15 +21,17 @@ export interface TopicNames {
 /**
  * @param prefix before every name, such as `staging.`; empty for none.
  * @param namespace before what a learner writes, so that several can learn from the same inputs; empty for the live one.
+ * @param generation from 1; the next one when the number of partitions changes. Definitions are common to all.
  */
-export function topicNames(prefix = '', namespace = ''): TopicNames {
+export function topicNames(prefix = '', namespace = '', generation = 1): TopicNames {
+  const nth = generation === 1 ? '' : `-${generation}`;
   return {
     experiments: `${prefix}experiments`,
-    decisions: `${prefix}decisions`,
-    rewards: `${prefix}rewards`,
-    tallies: `${prefix}${namespace}tallies`,
-    snapshots: `${prefix}${namespace}snapshots`,
-    deadLetters: `${prefix}${namespace}dead-letters`,
+    decisions: `${prefix}decisions${nth}`,
+    rewards: `${prefix}rewards${nth}`,
+    tallies: `${prefix}${namespace}tallies${nth}`,
+    snapshots: `${prefix}${namespace}snapshots${nth}`,
+    deadLetters: `${prefix}${namespace}dead-letters${nth}`,
   };
 }
 

@@ -4,9 +4,10 @@
  */
 import type { ArmId, ExperimentId, PerStream } from '../core/events.ts';
 import { COUNT_NAMES, type Counts, zeroCounts } from '../core/learning/counts.ts';
-import { type CohortSums, HOLDOUT } from '../core/learning/sums.ts';
+import { type CohortSums, DELAYS, HOLDOUT } from '../core/learning/sums.ts';
 import type { CohortTally, ProgressTally, Tally } from '../core/learning/tally.ts';
 import { ADDEND_MAX } from '../core/quantize.ts';
+import { DELAYS_SIZE } from '../core/sums/delays.ts';
 import { ExactVector } from '../core/sums/exact.ts';
 import { namedMap, sortedEntries, text, whole } from './checks.ts';
 import { float64Bytes, float64Values } from './float64.ts';
@@ -26,12 +27,15 @@ interface CohortSumsRecord {
   readonly cohort: number;
   readonly rolledUp: boolean;
   readonly changedTogether: number;
+  readonly delays: VectorRecord | null;
   readonly arms: readonly ArmSumsRecord[];
 }
-interface ArmSumsRecord {
-  readonly armId: string;
+interface VectorRecord {
   readonly hi: Buffer;
   readonly lo: Buffer;
+}
+interface ArmSumsRecord extends VectorRecord {
+  readonly armId: string;
 }
 interface ProgressRecord {
   readonly counts: readonly { readonly name: string; readonly value: number }[];
@@ -71,16 +75,16 @@ function toBody(body: Body): TallyRecord['body'] {
     return { 'dev.croupier.v1.PartitionProgress': { counts, lines: body.lines } };
   }
   const arms = [...body.sums]
-    .filter(([, vector]) => !vector.isZero())
+    .filter(([armId, vector]) => armId !== DELAYS && !vector.isZero())
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([armId, vector]) => {
-      vector.normalize();
-      return { armId: armOrHoldout(armId), hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
-    });
+    .map(([armId, vector]) => ({ armId: armOrHoldout(armId), ...vectorRecord(vector) }));
+  const counted = body.sums.get(DELAYS);
+  const delays = counted === undefined ? null : vectorRecord(counted);
   const experimentId = text('experimentId', body.experimentId);
   const { rolledUp } = body;
   const cohort = cohortIndex(body.cohort);
-  return { 'dev.croupier.v1.CohortSums': { experimentId, cohort, rolledUp, changedTogether: together(body), arms } };
+  const changedTogether = together(body);
+  return { 'dev.croupier.v1.CohortSums': { experimentId, cohort, rolledUp, changedTogether, delays, arms } };
 }
 
 function fromBody(body: TallyRecord['body']): Body {
@@ -90,12 +94,17 @@ function fromBody(body: TallyRecord['body']): Body {
     return { kind: 'progress', counts: fromCounts(progress), lines };
   }
   const record = body['dev.croupier.v1.CohortSums'];
-  const { experimentId, cohort, rolledUp, arms } = record;
+  const { experimentId, cohort, rolledUp, delays, arms } = record;
   const sums: CohortSums = new Map();
   for (const arm of arms) {
     const armId = armOrHoldout(arm.armId as ArmId);
     if (sums.has(armId)) refuse('contradictory', `arm ${armId} stands twice`);
-    sums.set(armId, exactVector(arm));
+    sums.set(armId, exactVector(`arm ${armId}`, arm));
+  }
+  if (delays !== null) {
+    const counts = exactVector('delays', delays);
+    if (counts.size !== DELAYS_SIZE) refuse('contradictory', `${counts.size} delays, there are ${DELAYS_SIZE}`);
+    sums.set(DELAYS, counts);
   }
   const id = text('experimentId', experimentId) as ExperimentId;
   return {
@@ -128,12 +137,17 @@ function fromCounts({ counts }: ProgressRecord): Counts {
   return known;
 }
 
-function exactVector(arm: ArmSumsRecord): ExactVector {
-  const hi = float64Values('hi', arm.hi);
-  const lo = float64Values('lo', arm.lo);
-  if (hi.length !== lo.length) refuse('contradictory', `arm ${arm.armId}: ${hi.length} high cells, ${lo.length} low`);
+function vectorRecord(vector: ExactVector): VectorRecord {
+  vector.normalize();
+  return { hi: float64Bytes(vector.hi), lo: float64Bytes(vector.lo) };
+}
+
+function exactVector(of: string, record: VectorRecord): ExactVector {
+  const hi = float64Values('hi', record.hi);
+  const lo = float64Values('lo', record.lo);
+  if (hi.length !== lo.length) refuse('contradictory', `${of}: ${hi.length} high cells, ${lo.length} low`);
   const normal =
     hi.every(Number.isSafeInteger) && lo.every((cell) => Number.isSafeInteger(cell) && cell >= 0 && cell < ADDEND_MAX);
-  if (!normal) refuse('contradictory', `sums of arm ${arm.armId} are not in normal form`);
+  if (!normal) refuse('contradictory', `sums of ${of} are not in normal form`);
   return ExactVector.from(hi, lo);
 }

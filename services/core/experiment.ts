@@ -70,9 +70,15 @@ export interface Metric {
   readonly default: number;
 }
 
-/** What a decision counts as while it has no reward at all: its value with the metrics' defaults, or nothing. */
-export const MISSING_MODES = ['impute', 'labelled'] as const;
-export type MissingMode = (typeof MISSING_MODES)[number];
+/**
+ * What decisions count for while rewards may still come.
+ *
+ * `impute`: each for its value, metrics without a reward having their defaults. `labelled`: only those with a reward.
+ * `mature`: as imputed, in cohorts whose attribution windows are over. `delay-corrected`: n for the share of rewards that
+ * has had time to come (learning/delay.ts), Σr as it is.
+ */
+export const DELAY_MODES = ['impute', 'labelled', 'mature', 'delay-corrected'] as const;
+export type DelayMode = (typeof DELAY_MODES)[number];
 
 export interface RewardSpec {
   /** By name; at least one, each of them read by the formula. */
@@ -82,7 +88,7 @@ export interface RewardSpec {
   /** Declared range of the value; mapped to [0, 1], clipped and counted outside it. */
   readonly min: number;
   readonly max: number;
-  readonly missing: MissingMode;
+  readonly delay: DelayMode;
 }
 
 /** By log order, of the decisions that a reward fits: the first, the last, or every one up to a limit (join/attribution.ts). */

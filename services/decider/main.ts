@@ -3,13 +3,14 @@
  * The decider as a process: chooses Kafka, the schema registry, and Redis and a folder as mirrors.
  */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { createCodecs, type SchemaSource } from '../contracts/codec.ts';
-import { type TopicNames, topicNames } from '../contracts/keys.ts';
+import type { TopicNames } from '../contracts/keys.ts';
 import { CroupierError, Unavailable } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { Lifecycle } from '../platform/lifecycle.ts';
 import { createLogger, type Logger } from '../platform/logging.ts';
@@ -46,7 +47,7 @@ async function run(values: DeciderValues): Promise<void> {
   const logger = createLogger({ name: 'decider', level: values.logLevel });
   logger.info(DECIDER_CONFIG.redacted(values), 'starting');
   const settings = deciderSettings(values);
-  const topics = topicNames(values.prefix ?? '', values.namespace ?? '');
+  const topics = topicsOf(values, values.namespace);
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-decider', logger }));
   const lifecycle = new Lifecycle({ logger, stopMsMax: values.stopTimeout, process });
   lifecycle.started('log', () => log.close());
@@ -75,18 +76,20 @@ async function run(values: DeciderValues): Promise<void> {
   logger.info({ host: settings.host, httpPort, grpcPort }, 'started');
 }
 
-function openMirrors({ redis, data, prefix, namespace }: DeciderValues, logger: Logger): Mirrors {
+function openMirrors({ redis, data, prefix, namespace, generation }: DeciderValues, logger: Logger): Mirrors {
   const mirrors: Mirror[] = [];
+  // Snapshots of one generation say nothing of what another one counts.
+  const nth = generation === 1 ? '' : `generation-${generation}.`;
   if (redis !== null) {
     mirrors.push(
       new RedisMirror({
         url: redis,
-        prefix: `${prefix ?? ''}${namespace ?? ''}`,
+        prefix: `${prefix ?? ''}${namespace ?? ''}${nth}`,
         onUnavailable: (error) => logger.warn({ err: error }, 'redis does not answer'),
       }),
     );
   }
-  if (data !== null) mirrors.push(new DiskMirror(data));
+  if (data !== null) mirrors.push(new DiskMirror(join(data, nth)));
   return new Mirrors(mirrors, {
     unavailable: (mirror, error) => logger.warn({ err: error, mirror }, 'mirror unavailable, trying again'),
     damaged: (mirror, error) => logger.error({ err: error, mirror }, 'mirrored record left out'),

@@ -9,6 +9,7 @@ import { type CroupierError, Unavailable } from '../core/errors.ts';
 import type { Experiment } from '../core/experiment.ts';
 import type { ValueSource } from '../platform/compacted-view.ts';
 import { ExperimentsView } from '../platform/experiments-view.ts';
+import { assertSameCount } from '../platform/log/partition-count.ts';
 import type { Log } from '../platform/log/port.ts';
 import type { MirroredRecord } from '../platform/mirror/mirrored-record.ts';
 import type { Mirrors } from '../platform/mirror/mirrors.ts';
@@ -49,6 +50,8 @@ export class StateKeeper {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private from: StateOrigin = 'none';
+  /** Of the topics that decisions and rewards go to; `null` until it is known. */
+  private partitions: number | null = null;
 
   constructor(options: StateKeeperOptions) {
     this.options = options;
@@ -101,12 +104,22 @@ export class StateKeeper {
 
   private async readLog(): Promise<void> {
     await this.untilAvailable('experiments', () => this.experiments.start());
+    await this.untilAvailable('decisions', () => this.countPartitions());
     await this.untilAvailable('snapshots', () => this.snapshots.start());
     if (this.stopping.signal.aborted) return;
     this.from = 'log';
     const read = this.unmirrored;
     this.unmirrored = null;
     for (const record of read?.values() ?? []) this.options.mirrors.offer(record);
+  }
+
+  /** @throws Corrupt when one of the two has been given more than the other. */
+  private async countPartitions(): Promise<void> {
+    const { log, topics } = this.options;
+    const rewards = await log.admin.partitionCount(topics.rewards);
+    this.partitions = await log.admin.partitionCount(topics.decisions);
+    if (this.partitions === null || rewards === null) return;
+    assertSameCount(topics.decisions, this.partitions, { what: topics.rewards, count: rewards });
   }
 
   private async untilAvailable(what: string, attempt: () => Promise<void>): Promise<void> {
@@ -151,8 +164,12 @@ export class StateKeeper {
   }
 
   private held(held: HeldSnapshot, source: ValueSource): void {
+    const { experimentId, version, experimentVersion, offsets } = held.snapshot;
+    if (this.partitions !== null && offsets.length > 0) {
+      const kept = { what: `the snapshot of ${experimentId}`, count: offsets.length };
+      assertSameCount(this.options.topics.decisions, this.partitions, kept);
+    }
     this.options.served.hold(held);
-    const { experimentId, version, experimentVersion } = held.snapshot;
     this.mirror(source, { kind: 'snapshots', key: experimentId, rank: [version, experimentVersion] });
   }
 

@@ -31,7 +31,7 @@ export interface HoldoutComparison {
 export interface GroupStatistics {
   /** Slots dealt. */
   readonly pulls: number;
-  /** Those whose reward counts, … */
+  /** Those whose reward counts, or their effective exposure where delays are corrected for, … */
   readonly counted: number;
   /** … and their mean reward less cost in raw units; `null` while there are none. */
   readonly value: number | null;

@@ -11,9 +11,12 @@ import type { Log } from '../platform/log/port.ts';
 import type { Store } from '../platform/store/port.ts';
 import { PublishRole } from './publish-role.ts';
 import type { PublisherObserver } from './publisher.ts';
+import { assertSeeded } from './repartition/seed.ts';
 import { TallyRole, type TallyRoleObserver } from './tally-role.ts';
 
 export interface LearnerSettings {
+  /** Of the topics. From the second one on they begin with what was learned in the one before. */
+  readonly generation: number;
   /** Learners of one group share the partitions; the publish role's group is named after it. */
   readonly groupId: string;
   readonly limits: JoinLimits;
@@ -56,7 +59,7 @@ export interface Learner {
   stop(): Promise<void>;
 }
 
-/** @throws Invalid when a topic is missing or the inputs are not co-partitioned; Unavailable. */
+/** @throws Invalid when a topic is missing, not filled yet, or the inputs are not co-partitioned; Unavailable. */
 export async function startLearner(options: LearnerOptions): Promise<Learner> {
   const { log, topics, codecs, settings, observer } = options;
   // Who is fenced has been told, and others go on: nothing to stop the process for.
@@ -87,6 +90,7 @@ export async function startLearner(options: LearnerOptions): Promise<Learner> {
     failed,
   });
   const tally = new TallyRole({ ...options, ...settings, experiments, observer: observer.tally });
+  if (settings.generation > 1) await assertSeeded(log, topics);
   await experiments.start();
   await Promise.all([tally.start(), publish.start()]);
   return {

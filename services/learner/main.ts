@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
 import { createCodecs } from '../contracts/codec.ts';
-import { topicNames } from '../contracts/keys.ts';
 import { CroupierError } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { Lifecycle } from '../platform/lifecycle.ts';
@@ -117,7 +116,7 @@ async function runThread({ values, thread }: ThreadData): Promise<void> {
 
 /** One learner, a member of its group by itself. */
 async function learn(values: LearnerValues, { logger, lifecycle, metrics }: Host): Promise<Learner> {
-  const topics = topicNames(values.prefix ?? '', values.namespace ?? '');
+  const topics = topicsOf(values, values.namespace);
   const log = new KafkaLog(kafkaOptions(values, { clientId: 'croupier-learner', logger }));
   lifecycle.started('log', () => log.close());
   const codecs = createCodecs(await openRegistrySource(registryOptions(values), topics), topics);
@@ -135,7 +134,8 @@ async function learn(values: LearnerValues, { logger, lifecycle, metrics }: Host
       }),
     nowMs: () => performance.now(),
     settings: {
-      groupId: values.group,
+      groupId: values.generation === 1 ? values.group : `${values.group}-${values.generation}`,
+      generation: values.generation,
       limits: joinLimits(values),
       sessionTimeoutMs: values.sessionTimeout,
       commitIntervalMs: values.commitInterval,

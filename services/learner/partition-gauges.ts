@@ -48,6 +48,15 @@ export function registerPartitionGauges(metrics: Metrics, watched: Watched): voi
       for (const { partition } of watched.tasks()) this.set({ partition }, await watched.storeBytes(partition));
     },
   });
+  metrics.gauge({
+    name: 'croupier_learner_pending_bytes',
+    help: 'Bytes of what is still open to rewards and of the sums: what would be left of the local store without what it has replaced.',
+    labelNames: ['partition'],
+    collect() {
+      this.reset();
+      for (const { partition, join } of watched.tasks()) this.set({ partition }, join.pendingBytes());
+    },
+  });
   registerLag(metrics, watched);
 }
 

@@ -20,11 +20,14 @@ import {
 } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
 import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
+import { assertSameCount } from '../platform/log/partition-count.ts';
 import type { LogRecord } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
 
 const READ_WAIT_MS_MAX = 500;
+/** What is read again is kept in memory for so long before it goes to the store. */
+const RECORDS_PER_WRITE = 20_000;
 
 /** What the tallies topic says of one partition. */
 export interface PublishedTallies {
@@ -67,7 +70,7 @@ export function publishedReach({ progress, sums }: PublishedTallies): PerStream 
 /**
  * Reads the whole tallies topic. Of two tallies with one key the one with the larger offsets stands, and a roll-up
  * stands for the cohorts that it covers.
- * @throws Corrupt when a tally reflects more than the roll-up that covers it.
+ * @throws Corrupt when a tally reflects more than the roll-up that covers it, or is of another number of partitions.
  */
 export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>): Promise<PublishedTallies> {
   let progress: ProgressTally | null = null;
@@ -78,6 +81,8 @@ export async function readTallies(input: InputReaderOptions, codec: Codec<Tally>
     for (const { key, value } of batch.records) {
       if (value === null || key === null) continue;
       const tally = codec.decode(value);
+      const kept = { what: `${input.topics.tallies}, which the learners keep,`, count: tally.partitions };
+      assertSameCount(input.topics.decisions, input.partitions, kept);
       if (tally.partition !== input.partition) continue;
       if (tally.kind === 'progress') progress = newer(progress, tally);
       else sums.set(key, newer(sums.get(key) ?? null, tally));
@@ -215,6 +220,8 @@ async function restoreFromTallies(
     at = cut;
     if (!isSameCut(cut, progress.offsets)) continue;
     join.resume(progress, progress.counts);
+    // The books count as run out what has by those clocks, even where the last record before them is older.
+    await join.writeGroups({ counted: false, learned: () => false });
     counted = true;
   }
   // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.
@@ -263,9 +270,14 @@ async function fold(
   replayed: Replayed,
   stop: AbortSignal,
 ): Promise<void> {
+  let unwritten = 0;
   for await (const records of reader.readUpTo(cut, READ_WAIT_MS_MAX)) {
     stop.throwIfAborted();
     join.fold(records, replayed);
+    unwritten += records.length;
+    if (unwritten < RECORDS_PER_WRITE) continue;
     await join.writeGroups(replayed);
+    unwritten = 0;
   }
+  await join.writeGroups(replayed);
 }

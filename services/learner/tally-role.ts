@@ -11,7 +11,7 @@ import { AT_START } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { ExperimentsView } from '../platform/experiments-view.ts';
 import type { InputReaderOptions } from '../platform/join/input-reader.ts';
-import { partitionCountOf } from '../platform/log/partition-count.ts';
+import { assertSameCount, type Kept, partitionCountOf, partitionsChanged } from '../platform/log/partition-count.ts';
 import type { GroupMembership, Log, LogWriter } from '../platform/log/port.ts';
 import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 import type { Store } from '../platform/store/port.ts';
@@ -56,6 +56,10 @@ interface PartitionCounts {
   readonly deadLetters: number;
 }
 
+function kept({ inputs }: PartitionCounts): Kept {
+  return { what: 'what this learner keeps', count: inputs };
+}
+
 export class TallyRole {
   private readonly options: TallyRoleOptions;
   private readonly membership: GroupMembership;
@@ -91,6 +95,7 @@ export class TallyRole {
           await Promise.all(partitions.map((partition) => this.disown(partition)));
         },
       },
+      positions: () => this.tasks().flatMap((task) => task.published()),
     });
   }
 
@@ -101,6 +106,12 @@ export class TallyRole {
   }
 
   private own(partition: number, counts: PartitionCounts): void {
+    // Partitions that were added while we run: producers spread units over all of them, and units move.
+    if (partition >= counts.inputs) {
+      const { observer, topics } = this.options;
+      observer.failed(partitionsChanged(topics.decisions, partition + 1, kept(counts)));
+      return;
+    }
     const stop = new AbortController();
     const running: Running = { stop, task: null, done: Promise.resolve() };
     const done = this.keepOpen(partition, counts, running).catch((error: unknown) =>
@@ -186,6 +197,8 @@ export class TallyRole {
       publishFrom: publishedReach(published),
       covered: coveredKeys(published, join),
       partKeys: published.partKeys,
+      assertPartitions: async () =>
+        assertSameCount(topics.decisions, await partitionCountOf(log, topics.decisions), kept(counts)),
       catchUpExperiments: () => experiments.catchUp(),
       knowsExperiment: ({ experimentId, experimentVersion }) => experiments.knows(experimentId, experimentVersion),
     });

@@ -7,14 +7,14 @@ import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
 import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
 import { Unavailable } from '../core/errors.ts';
-import type { Decision, ExperimentId, PerStream } from '../core/events.ts';
+import { type Decision, type ExperimentId, type PerStream, STREAMS } from '../core/events.ts';
 import { experimentOfLine } from '../core/experiment.ts';
 import { isSameCut, type ProgressTally, reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { inBatches } from '../platform/log/batches.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
-import type { AppendRecord, LogWriter } from '../platform/log/port.ts';
+import type { AppendRecord, LogWriter, Position } from '../platform/log/port.ts';
 import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
 
 export interface TallyTaskOptions {
@@ -36,6 +36,8 @@ export interface TallyTaskOptions {
   readonly covered: readonly string[];
   /** Of the parts that were found there, by the key of the tally. */
   readonly partKeys: Map<string, Set<string>>;
+  /** Asked when a unit is not where it belongs. @throws Corrupt when the topics have been given more partitions. */
+  assertPartitions(): Promise<void>;
   /** Definitions may be newer than what has been read of them: asked for when an event names an unknown one. */
   catchUpExperiments(): Promise<void>;
   knowsExperiment(decision: Pick<Decision, 'experimentId' | 'experimentVersion'>): boolean;
@@ -75,6 +77,13 @@ export class TallyTask {
     this.tallies = new WholeWriter(options.writer, options.partKeys);
   }
 
+  /** Up to where the inputs are learned and published. */
+  published(): Position[] {
+    const { topics } = this.options;
+    const { partition, publishedUpTo } = this;
+    return STREAMS.map((stream) => ({ topic: topics[stream], partition, offset: publishedUpTo[stream] }));
+  }
+
   /** Runs until stopped, then commits and publishes a last time. @throws what stopped it, with nothing half committed. */
   async run(stop: AbortSignal): Promise<void> {
     try {
@@ -107,6 +116,7 @@ export class TallyTask {
     if (this.options.isPromoted())
       throw new Unavailable('promoted', `partition ${this.partition}: learned by others now`);
     const refused = this.join.fold(records);
+    if (refused.some(({ reason }) => reason.code === 'wrong-partition')) await this.options.assertPartitions();
     for (const one of refused) observer.refused(one);
     this.refused.push(...refused);
     observer.folded(this, records.length);

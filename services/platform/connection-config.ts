@@ -2,8 +2,9 @@
  * How to reach the log and the schema registry: the options that every process has in common, and what the adapters
  * make of them. Connects to nothing.
  */
+import { type TopicNames, topicNames } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
-import { choice, flag, list, text, type Values } from './config.ts';
+import { choice, flag, integer, list, text, type Values } from './config.ts';
 import type { KafkaLogger, KafkaOptions } from './kafka/connection.ts';
 import type { RegistryOptions } from './registry/client.ts';
 
@@ -70,9 +71,23 @@ export const CONNECTION_OPTIONS = {
     default: null,
     doc: 'Text before the name of every topic, such as staging.; lets several installations share a cluster',
   },
+  generation: {
+    env: 'CROUPIER_GENERATION',
+    type: integer({ min: 1, max: 9_999 }),
+    default: '1',
+    doc: 'Which topics: 1, until `croupier repartition` has made others, named decisions-2 and so on',
+  },
 } as const;
 
 export type ConnectionValues = Values<typeof CONNECTION_OPTIONS>;
+
+/** @param namespace of a learner that is not the live one. */
+export function topicsOf(
+  { prefix, generation }: Pick<ConnectionValues, 'prefix' | 'generation'>,
+  namespace: string | null = null,
+): TopicNames {
+  return topicNames(prefix ?? '', namespace ?? '', generation);
+}
 
 /** @throws Invalid `config` when a login is incomplete. */
 export function kafkaOptions(

@@ -79,7 +79,7 @@ function mismatch({ topic, partitions }: TopicSpec, found: number): Invalid {
   return new Invalid(
     'topic-mismatch',
     `topic ${topic} has ${found} partitions, wanted are ${partitions}. A topic keeps its number for life, since each ` +
-      'unit has its place by it: ask for the number that is there, or choose another prefix',
+      'unit has its place by it: ask for the number that is there, or see `croupier repartition --help`',
   );
 }
 

@@ -7,6 +7,7 @@ import type { TopicNames } from '../contracts/keys.ts';
 import type { Counts } from '../core/learning/counts.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import type { Log } from '../platform/log/port.ts';
+import { isAllFromOffsets, readProgress } from '../platform/partition-progress.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { ReplayValues } from './config.ts';
 import { prepareNamespace, writeReplayed } from './into.ts';
@@ -112,7 +113,9 @@ async function settle(values: ReplayValues, ports: ReplayPorts): Promise<Settled
   // Before the log's ends: what a snapshot reflects must lie before them.
   const live = await liveSnapshots(ports.log, ports.topics, ports.codecs);
   const span = await spanOf(ports.log, ports.topics, { from, to });
-  const comparable = span.fromStart && to === null && ports.into === null;
+  // What another generation of topics was begun with is in its tallies alone.
+  const isAllThere = isAllFromOffsets(await readProgress(ports.log, ports.topics.tallies, ports.codecs.tally));
+  const comparable = span.fromStart && isAllThere && to === null && ports.into === null;
   const standing = new Map(
     [...live].map(([id, { experimentVersion, version, digest, offsets }]) => [
       id,

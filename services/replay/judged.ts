@@ -46,7 +46,7 @@ export interface JudgedDecision {
   readonly propensity: number;
   readonly features: readonly number[];
   readonly experimentVersion: number;
-  /** In [0, 1]; `null` when it does not count, as nothing came of it (`missing: labelled`). */
+  /** In [0, 1]; `null` when it does not count, as nothing came of it (`delay: labelled`). */
   reward: number | null;
 }
 

@@ -7,10 +7,10 @@ import { availableParallelism } from 'node:os';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
 import { type Codecs, createCodecs } from '../contracts/codec.ts';
-import { type TopicNames, topicNames } from '../contracts/keys.ts';
+import type { TopicNames } from '../contracts/keys.ts';
 import { CroupierError, Invalid } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
-import { kafkaOptions, registryOptions } from '../platform/connection-config.ts';
+import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
 import { createLogger } from '../platform/logging.ts';
 import { type Progress, startProgress } from '../platform/progress.ts';
@@ -74,8 +74,8 @@ async function run(values: ReplayValues, flags: PlainFlags): Promise<void> {
   const { json, restart } = flags;
   if (values.promote !== null) return runPromoted(values, values.promote, flags);
   if (values.whatIf !== null) return runJudged(values, values.whatIf, json);
-  const { log, topics, codecs } = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
-  const into = values.into === null ? null : topicNames(values.prefix ?? '', values.into);
+  const { log, topics, codecs } = await connect(values, topicsOf(values, values.namespace));
+  const into = values.into === null ? null : topicsOf(values, values.into);
   try {
     const outcome = await runCommand(
       values,
@@ -134,7 +134,7 @@ function readFileAt(path: string): Promise<string> {
 
 async function runJudged(values: ReplayValues, file: string, json: boolean): Promise<void> {
   if (values.into !== null) throw new Invalid('config', '--into: a what-if writes nothing; allowed without --what-if');
-  const source = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
+  const source = await connect(values, topicsOf(values, values.namespace));
   try {
     const found = await runWhatIf(values, file, {
       ...source,
@@ -158,7 +158,7 @@ function rethrow(error: Error): never {
 
 /** One connection for all the partitions that it is given. */
 function thread({ values, plan, storeFolders }: ThreadData): void {
-  const connected = connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
+  const connected = connect(values, topicsOf(values, values.namespace));
   answerPartitions(
     async (partition: number, onProgress: (progress: PartitionProgress) => void): Promise<PartitionReplayed> => {
       const source = await connected;

@@ -34,7 +34,7 @@ export interface WhatIf {
   readonly taught: number;
   /** Drawn but too young to be judged. */
   readonly immature: number;
-  /** Old enough, but of no reward, which does not count (`missing: labelled`). */
+  /** Old enough, but of no reward, which does not count (`delay: labelled`). */
   readonly unlabelled: number;
   readonly share: number;
   /** Rewards as declared by the definition that judges, not scaled. */

@@ -176,7 +176,7 @@ function define(
   world: Environment,
   { seed, policy: { spec, forgetting }, pendingExposure }: LearnerOptions,
 ): Experiment {
-  const reward = { metrics: { [METRIC]: { fold: 'last' } }, ...world.rewardRange, missing: 'labelled' };
+  const reward = { metrics: { [METRIC]: { fold: 'last' } }, ...world.rewardRange, delay: 'labelled' };
   const named = world.armIds.map((id, index) => ({ id, attributes: { [COST]: world.costs[index] } }));
   const file = {
     id: `simulation-${seed}`,

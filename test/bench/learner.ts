@@ -1,29 +1,45 @@
 /**
  * `npm run bench -- learner`: the whole learner on real Kafka, as a process, beside a kafkajs consumer that only counts and
- * beside Kafka Streams, in turn, round after round. Every figure is a median over the rounds.
+ * beside Kafka Streams, in turn, round after round, every figure a median over the rounds; then what it costs to have many
+ * decisions pending and to let a day of them run out, how fresh snapshots are, and how soon a killed learner is back.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { quantile } from '../../deploy/demo/report.ts';
 import { CHECKOUT, ensureStack, type Stack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
+import { createCodecs } from '../../services/contracts/codec.ts';
 import { KafkaLog } from '../../services/platform/kafka/log.ts';
 import { createLogger } from '../../services/platform/logging.ts';
+import { openRegistrySource } from '../../services/platform/registry/source.ts';
 import { type Bar, bar } from './bars.ts';
 import { countWithKafkajs } from './learner/ceiling.ts';
 import type { Shape } from './learner/events.ts';
+import { measureExpiry } from './learner/expiry.ts';
+import { measureFreshness } from './learner/freshness.ts';
 import { type Cluster, prepareInputs } from './learner/inputs.ts';
 import { type LearnerRun, measureLearner } from './learner/measure-learner.ts';
 import { Peer } from './learner/peer.ts';
 import { medianOf, type Rate } from './learner/rate.ts';
+import { measureRecovery } from './learner/recovery.ts';
+
+export const PARTS = ['throughput', 'pending', 'expiry', 'freshness', 'recovery'] as const;
+export type Part = (typeof PARTS)[number];
 
 export interface LearnerBenchOptions {
+  /** All when empty. */
+  readonly only: readonly Part[];
   /** Rounds of each measurement. */
   readonly runs: number;
   /** Decisions that are timed, half of them with a reward. */
   readonly live: number;
-  /** Decisions that wait without reward in the larger case; 0 leaves it out. */
+  /** Decisions that wait without reward in the larger case, and while a learner is killed. */
   readonly pending: number;
+  /** While freshness is measured. */
+  readonly rate: number;
+  /** How long freshness is measured. */
+  readonly seconds: number;
   /** Folder of the peer; it is left out when there is none. */
   readonly peer: string;
 }
@@ -32,7 +48,10 @@ const CONTEXT_FREE = { experiments: 20, arms: 3, dimension: 0 };
 const LINEAR = { experiments: 1, arms: 20, dimension: 32 };
 /** As many as the peer has. */
 const THREADS = 2;
+const PEER_NAME = 'Kafka Streams, Processor API';
 const SMALL_PENDING = 100_000;
+/** What a killed learner finds to learn when it is back. */
+const LIVE_AFTER_KILL_MAX = 200_000;
 /** What Kafka Streams reached here on two quiet cores: stands for it where it cannot be run. */
 const PEER_TO_CEILING = 0.16;
 
@@ -62,11 +81,17 @@ class LearnerBench {
   }
 
   async bars(): Promise<Bar[]> {
-    const { live, pending, runs } = this.options;
+    const { only } = this.options;
+    const bars: Bar[] = [];
+    for (const part of PARTS) if (only.length === 0 || only.includes(part)) bars.push(...(await this[part]()));
+    return bars;
+  }
+
+  private async throughput(): Promise<Bar[]> {
+    const { live, runs } = this.options;
     const shape: Shape = { pending: 0, live, ...CONTEXT_FREE };
     const linear: Shape = { pending: 0, live, ...LINEAR };
-    const peer = await Peer.build(resolve(CHECKOUT, this.options.peer), this.stack.addresses.kafka);
-    await peer?.prepare(this.cluster.log, 0);
+    const peer = await this.peerWith(0);
     await prepareInputs(this.cluster, shape, 'all');
     await prepareInputs(this.cluster, linear, 'all');
     const learner: LearnerRun[] = [];
@@ -77,65 +102,118 @@ class LearnerBench {
     const peers: Rate[] = [];
     for (let round = 0; round < runs; round++) {
       ceiling.push(this.said('kafkajs, counting', await countWithKafkajs(this.stack.addresses.kafka, shape)));
-      if (peer !== null) peers.push(this.said('Kafka Streams, Processor API', await peer.measure(0)));
+      if (peer !== null) peers.push(this.said(PEER_NAME, await peer.measure(0)));
       learner.push(this.said('learner, Beta TS', await this.learn(shape)));
       single.push(this.said('learner, Beta TS, one thread', await this.learn(shape, { threads: 1 })));
       linUcb.push(this.said('learner, LinUCB', await this.learn(linear)));
       two.push(this.said('learner, Beta TS, two processes', await this.learn(shape, { processes: 2, threads: 1 })));
     }
     const one = medianOf(learner);
+    const apart = medianOf(two).cpuUsPerEvent / medianOf(single).cpuUsPerEvent;
     const bars = [
       bar('Beta TS, events/s to a counting kafkajs', ratio(one, medianOf(ceiling)), '×', 'at least', PEER_TO_CEILING),
-      bar(
-        'two processes, CPU an event to one',
-        medianOf(two).cpuUsPerEvent / medianOf(single).cpuUsPerEvent,
-        '×',
-        'at most',
-        1.2,
-      ),
+      bar('two processes of a thread, CPU an event to one', apart, '×', 'at most', 1.2),
     ];
-    const rival = peers.length > 0 ? medianOf(peers) : null;
-    if (rival !== null) {
-      bars.push(...against('Beta TS', one, rival, 1));
-      bars.push(
-        bar('LinUCB d = 32, 20 arms, events/s to the peer', ratio(medianOf(linUcb), rival), '×', 'at least', 0.8),
-      );
-    }
-    if (pending > 0) bars.push(...(await this.pendingBars(rival)));
-    return bars;
+    if (peers.length === 0) return bars;
+    const rival = medianOf(peers);
+    const linUcbRatio = ratio(medianOf(linUcb), rival);
+    return [
+      ...bars,
+      ...against('Beta TS', one, rival),
+      bar('LinUCB d = 32, 20 arms, events/s to the peer', linUcbRatio, '×', 'at least', 0.8),
+    ];
   }
 
   /** Stores with few and with many pending, each filled once; then the same live events on copies of them. */
-  private async pendingBars(rival: Rate | null): Promise<Bar[]> {
+  private async pending(): Promise<Bar[]> {
+    const { pending, runs } = this.options;
+    const peer = await this.peerWith(pending);
     const few = await this.withPending(SMALL_PENDING);
-    const many = await this.withPending(this.options.pending);
-    const name = `${this.options.pending.toLocaleString('en')} pending`;
+    const many = await this.withPending(pending);
+    const peers: Rate[] = [];
+    const [withFew, withMany]: [LearnerRun[], LearnerRun[]] = [[], []];
+    try {
+      for (let round = 0; round < runs; round++) {
+        if (peer !== null) peers.push(this.said(`${PEER_NAME}, ${pending} pending`, await peer.measure(pending)));
+        withFew.push(this.said(`learner, ${SMALL_PENDING} pending`, await this.learn(few.shape, few)));
+        withMany.push(this.said(`learner, ${pending} pending`, await this.learn(many.shape, many)));
+      }
+    } finally {
+      for (const { stores } of [few, many]) await rm(stores, { recursive: true, force: true });
+    }
+    const [small, large] = [medianOf(withFew), medianOf(withMany)];
+    const name = `${pending.toLocaleString('en')} pending`;
     return [
-      ...(rival === null ? [] : against(`Beta TS, ${name}`, many, rival, 1)),
-      bar(`RSS, ${name} to 100,000`, many.rssBytes / few.rssBytes, '×', 'at most', 1.25),
-      bar(`commit, ${name} to 100,000`, many.commitMs / few.commitMs, '×', 'at most', 1.5),
+      ...(peers.length === 0 ? [] : against(`Beta TS, ${name}`, large, medianOf(peers))),
+      bar(`RSS, ${name} to 100,000`, large.rssBytes / small.rssBytes, '×', 'at most', 1.25),
+      bar(`commit, ${name} to 100,000`, large.commitMs / small.commitMs, '×', 'at most', 1.5),
     ];
   }
 
-  private async withPending(pending: number): Promise<LearnerRun> {
+  private async expiry(): Promise<Bar[]> {
+    const { live, runs } = this.options;
+    const shape: Shape = { pending: 0, live, ...CONTEXT_FREE };
+    const topics = await prepareInputs(this.cluster, shape, 'pending');
+    const { tally } = createCodecs(await openRegistrySource(this.cluster.registry, topics), topics);
+    const { decisions, cpuRatio } = await measureExpiry(shape, tally, runs);
+    const name = `throughput while a day of ${decisions.toLocaleString('en')} decisions runs out`;
+    return [bar(name, 1 / cpuRatio, '×', 'at least', 0.95)];
+  }
+
+  private async freshness(): Promise<Bar[]> {
+    const { rate, seconds } = this.options;
+    const times = await measureFreshness(this.cluster, CONTEXT_FREE, {
+      ...this.running(),
+      eventsPerSecond: rate,
+      seconds,
+    });
+    const name = `reward to snapshot in the decider at ${rate.toLocaleString('en')} events/s`;
+    const rewards = `of ${times.length.toLocaleString('en')} rewards`;
+    return [
+      bar(`${name}, p50 ${rewards}`, quantile(times, 0.5)!, 'ms', 'at most', 300),
+      bar(`${name}, p99 ${rewards}`, quantile(times, 0.99)!, 'ms', 'at most', 1_000),
+    ];
+  }
+
+  private async recovery(): Promise<Bar[]> {
+    const { pending, live } = this.options;
+    const shape: Shape = { pending, live: Math.min(live, LIVE_AFTER_KILL_MAX), ...CONTEXT_FREE };
+    const { snapshotMs, steadyPerSecond, rebuiltPerSecond } = await measureRecovery(
+      this.cluster,
+      shape,
+      this.running(),
+    );
+    const rates = `${rebuiltPerSecond.toFixed(0)} events/s rebuilt, ${steadyPerSecond.toFixed(0)} learned`;
+    process.stderr.write(`recovery: snapshot ${snapshotMs.toFixed(0)} ms after the session timeout; ${rates}\n`);
+    const name = `${pending.toLocaleString('en')} pending`;
+    return [
+      bar(`kill -9 with ${name}, first snapshot after the session timeout`, snapshotMs / 1_000, 's', 'at most', 5),
+      bar(`empty disk, ${name}, to learning`, rebuiltPerSecond / steadyPerSecond, '×', 'at least', 1.5),
+    ];
+  }
+
+  /** @returns `null` when there is none. */
+  private async peerWith(pending: number): Promise<Peer | null> {
+    const peer = await Peer.build(resolve(CHECKOUT, this.options.peer), this.stack.addresses.kafka);
+    await peer?.prepare(this.cluster.log, pending);
+    return peer;
+  }
+
+  private async withPending(pending: number): Promise<{ readonly shape: Shape; readonly stores: string }> {
     const shape: Shape = { pending, live: this.options.live, ...CONTEXT_FREE };
     const stores = await mkdtemp(join(tmpdir(), 'croupier-stores-'));
-    try {
-      await prepareInputs(this.cluster, shape, 'pending');
-      await this.learn(shape, { until: pending, keepStores: stores });
-      await prepareInputs(this.cluster, shape, 'all');
-      const runs: LearnerRun[] = [];
-      for (let round = 0; round < this.options.runs; round++) {
-        runs.push(this.said(`learner, Beta TS, ${pending} pending`, await this.learn(shape, { stores })));
-      }
-      return medianOf(runs);
-    } finally {
-      await rm(stores, { recursive: true, force: true });
-    }
+    await prepareInputs(this.cluster, shape, 'pending');
+    await this.learn(shape, { until: pending, keepStores: stores });
+    await prepareInputs(this.cluster, shape, 'all');
+    return { shape, stores };
+  }
+
+  private running(): { readonly variables: Readonly<Record<string, string>>; readonly threads: number } {
+    return { variables: this.stack.variables, threads: THREADS };
   }
 
   private learn(shape: Shape, options: object = {}): Promise<LearnerRun> {
-    return measureLearner(this.cluster, shape, { variables: this.stack.variables, threads: THREADS, ...options });
+    return measureLearner(this.cluster, shape, { ...this.running(), ...options });
   }
 
   private said<T extends Rate>(name: string, rate: T): T {
@@ -148,9 +226,9 @@ class LearnerBench {
   }
 }
 
-function against(name: string, learner: Rate, peer: Rate, atLeast: number): Bar[] {
+function against(name: string, learner: Rate, peer: Rate): Bar[] {
   return [
-    bar(`${name}, events/s to the peer`, ratio(learner, peer), '×', 'at least', atLeast),
+    bar(`${name}, events/s to the peer`, ratio(learner, peer), '×', 'at least', 1),
     bar(`${name}, CPU an event to the peer`, learner.cpuUsPerEvent / peer.cpuUsPerEvent, '×', 'at most', 1),
   ];
 }

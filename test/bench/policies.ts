@@ -123,7 +123,7 @@ function sumsBar(): Bar {
     decidedAtMs: 0,
     clockMs: 0,
   }));
-  const after = { rewardUnits: 700_000, clipped: false };
+  const after = { rewardUnits: 700_000, firstDelayMs: null, clipped: false };
   const sums = new PartitionSums();
   let next = 0;
   const plain = new Float64Array(sumsLayout(DIMENSION).size);
@@ -137,6 +137,7 @@ function sumsBar(): Bar {
           decision,
           slot: decision.slots[0]!,
           cohort: 0,
+          delays: null,
           counted: null,
           before: null,
           after,

@@ -1,9 +1,9 @@
 /** `npm run bench -- NAME`: measures and compares with what the design promises. Nothing here is a test of correctness. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Bar, reportBars } from './bars.ts';
 import { experimentBars } from './experiments.ts';
 import { growthBars } from './growth.ts';
-import { learnerBars } from './learner.ts';
+import { learnerBars, PARTS } from './learner.ts';
 import { policyBars } from './policies.ts';
 import { storeBars } from './stores.ts';
 
@@ -24,14 +24,16 @@ addBench(
   'the whole learner on real Kafka beside a counting consumer and Kafka Streams, for minutes',
   learnerBars,
 )
+  .addOption(
+    new Option('--only <parts...>', `parts to measure instead of all: ${PARTS.join(', ')}`)
+      .choices(PARTS)
+      .default([], 'all'),
+  )
   .option('--runs <count>', 'rounds, of which medians are taken', whole, 3)
   .option('--live <decisions>', 'decisions that are timed; half of them get a reward', whole, 1_000_000)
-  .option(
-    '--pending <decisions>',
-    'also with so many decisions pending before, and with 100,000; 0 leaves it out',
-    whole,
-    0,
-  )
+  .option('--pending <decisions>', 'decisions pending before, for the parts pending and recovery', whole, 10_000_000)
+  .option('--rate <events>', 'events a second, for freshness', whole, 5_000)
+  .option('--seconds <count>', 'how long freshness is measured', whole, 60)
   .option(
     '--peer <folder>',
     'Kafka Streams to compare with; left out when it is not there',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { restartBrokerHard } from '../support/broker-process.ts';
 import { get } from '../support/decider.ts';
-import type { Installation, RunningProcess } from '../support/installation.ts';
+import type { Environment, Installation, RunningProcess } from '../support/installation.ts';
 import { until } from '../support/until.ts';
 
 /** As short as the brokers allow. */
@@ -23,16 +23,19 @@ export class Learners {
   readonly partitions: number;
   private readonly installation: Installation;
   private readonly folder: string;
+  private readonly environment: Environment;
   private readonly running = new Map<string, RunningProcess>();
 
-  constructor(installation: Installation, folder: string, partitions: number) {
+  /** @param environment settings beside those that all learners have here. */
+  constructor(installation: Installation, folder: string, partitions: number, environment: Environment = {}) {
     this.installation = installation;
     this.folder = folder;
     this.partitions = partitions;
+    this.environment = environment;
   }
 
   async start(name: string): Promise<void> {
-    const environment = { ...ENVIRONMENT, CROUPIER_LEARNER_DATA: this.disk(name) };
+    const environment = { ...ENVIRONMENT, ...this.environment, CROUPIER_LEARNER_DATA: this.disk(name) };
     this.running.set(name, await this.installation.startLearner(environment));
   }
 
@@ -94,8 +97,11 @@ function killed(name: string, disk: (folder: string) => Promise<void>): Fault {
   };
 }
 
+/** How soon a learner is back says most here: nothing but the session timeout has to be waited for. */
+export const KILLED_ALONE = 'kill -9, begun again on its disk';
+
 export const FAULTS: readonly Fault[] = [
-  killed('kill -9, begun again on its disk', async () => {}),
+  killed(KILLED_ALONE, async () => {}),
   killed('kill -9, begun again on an empty disk', (folder) => rm(folder, { recursive: true })),
   killed('kill -9, begun again on a corrupt disk', spoil),
   {

@@ -11,15 +11,26 @@ import { quantile } from '../../deploy/demo/report.ts';
 import { ensureStack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
 import { startProgress } from '../../services/platform/progress.ts';
-import { bar, reportBars } from '../bench/bars.ts';
+import { type Bar, bar, reportBars } from '../bench/bars.ts';
 import { brokerIsOurs } from '../support/broker-process.ts';
 import { Installation } from '../support/installation.ts';
 import { Load } from '../support/load.ts';
-import { FAULTS, type Fault, Learners } from './faults.ts';
+import { FAULTS, type Fault, KILLED_ALONE, Learners, SESSION_TIMEOUT_MS } from './faults.ts';
+import { MILLION, runMillion } from './million.ts';
+import { recoveries } from './recovery.ts';
 
 const PARTITIONS = 3;
 const BEFORE_MS = 1_500;
 const RECOVERED_MS = 2_000;
+/** Promised after the session timeout. */
+const BACK_MS_MAX = 5_000;
+
+interface Options {
+  readonly rounds: number;
+  readonly only?: string;
+  readonly million: boolean;
+  readonly json?: string;
+}
 
 interface Round {
   readonly fault: string;
@@ -36,26 +47,63 @@ const command = new Command('npm run chaos --')
   )
   .option('--rounds <n>', 'how many rounds; each has the next fault of the list', whole, FAULTS.length)
   .option('--only <text>', 'only faults with that in their name')
+  .option(
+    '--million',
+    'instead: a million decisions, the hardest rewards and three kills; takes 7 minutes and more',
+    false,
+  )
   .option('--json <file>', 'also write bars, rounds and recovery times to a file')
   .helpOption('-h, --help', 'Show this help')
   .addHelpText('after', `\nFaults:\n${FAULTS.map(({ name }) => `  ${name}`).join('\n')}\n`)
-  .action(async (options: { rounds: number; only?: string; json?: string }) => {
-    const rounds = await playAll(options);
+  .action(async (options: Options) => {
+    if (options.million) return reportMillion(options.json);
+    const rounds = await withStack(() => playAll(options));
     const failed = rounds.filter(({ failures }) => failures.length > 0).length;
     const recoveryMs = rounds.flatMap((round) => round.recoveryMs);
     const [p50Ms, p99Ms] = [0.5, 0.99].map((q) => quantile(recoveryMs, q) ?? Number.NaN);
     process.stdout.write(
       `recovery, from a loss to a snapshot of what came after it in every partition: p50 ${p50Ms} ms, p99 ${p99Ms} ms, n = ${recoveryMs.length}\n`,
     );
-    const bars = [bar('rounds that fail', failed, 'rounds', 'at most', 0)];
+    const bars = [bar('rounds that fail', failed, 'rounds', 'at most', 0), ...recoveryBars(rounds)];
     await reportBars(bars, options.json, { rounds, p50Ms, p99Ms });
     process.stdout.write(`${rounds.length - failed} passed, ${failed} failed\n`);
   });
 await command.parseAsync();
 
-async function playAll({ rounds, only = '' }: { rounds: number; only?: string }): Promise<Round[]> {
+/** How long the one learner that there was is away, once its group has noticed; nothing when it was never killed. */
+function recoveryBars(rounds: readonly Round[]): Bar[] {
+  const lossesMs = rounds.filter(({ fault }) => fault === KILLED_ALONE).flatMap(({ recoveryMs }) => recoveryMs);
+  if (lossesMs.length === 0) return [];
+  const beyondMs = Math.max(...lossesMs) - SESSION_TIMEOUT_MS;
+  const name = `${KILLED_ALONE}: first snapshot after the session timeout, longest of ${lossesMs.length}`;
+  return [bar(name, beyondMs, 'ms', 'at most', BACK_MS_MAX)];
+}
+
+/** With the stack that is there, or one for this run. */
+async function withStack<T>(run: () => Promise<T>): Promise<T> {
   const stack = await ensureStack({ reporter: standardErrorReporter('chaos') });
   Object.assign(process.env, stack.variables);
+  try {
+    return await run();
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function reportMillion(json: string | undefined): Promise<void> {
+  const progress = startProgress({ label: 'a million', total: 100, unit: '%', to: process.stderr });
+  const { kills, ...shape } = MILLION;
+  const startedMs = performance.now();
+  const options = { shape, kills, onProgress: (done: number) => progress.update(Math.floor(100 * done)) };
+  const { bars, ...details } = await withStack(() => runMillion(options)).finally(() => progress.stop());
+  process.stdout.write(`${JSON.stringify(details.counts)}\n`);
+  process.stdout.write(`recovery from each kill: ${details.recoveryMs.join(', ')} ms\n`);
+  await reportBars(bars, json, { ...details, seconds: (performance.now() - startedMs) / 1_000 });
+  const failed = bars.filter(({ holds }) => !holds).length;
+  process.stdout.write(`${bars.length - failed} passed, ${failed} failed\n`);
+}
+
+async function playAll({ rounds, only = '' }: Options): Promise<Round[]> {
   const faults = FAULTS.filter(({ name }) => name.includes(only));
   const folder = await mkdtemp(join(tmpdir(), 'croupier-chaos-'));
   const played: Round[] = [];
@@ -74,7 +122,6 @@ async function playAll({ rounds, only = '' }: { rounds: number; only?: string })
   } finally {
     progress.stop();
     await rm(folder, { recursive: true, force: true });
-    await stack.stop();
   }
   return played;
 }
@@ -105,24 +152,6 @@ async function play(fault: Fault, folder: string): Promise<Round> {
     await load.close();
     await installation.close();
   }
-}
-
-/** From each loss to the append of a snapshot that reflects, in every partition, a decision appended since. */
-async function recoveries(installation: Installation, lossesMs: readonly number[]): Promise<number[]> {
-  const { log, topics, codecs } = installation;
-  const records = await installation.recordsOf(topics.snapshots);
-  const snapshots = records.flatMap(({ value, appendTimeMs }) =>
-    value === null ? [] : [{ appendTimeMs, cuts: codecs.snapshot.decode(value).offsets }],
-  );
-  const found: number[] = [];
-  for (const lostMs of lossesMs) {
-    const since = await log.admin.offsetsAt(topics.decisions, lostMs);
-    const reflects = (cuts: (typeof snapshots)[number]['cuts']): boolean =>
-      since.every((offset, at) => cuts.some(({ partition, decisions }) => partition === at && decisions > offset));
-    const next = snapshots.find(({ appendTimeMs, cuts }) => appendTimeMs > lostMs && reflects(cuts));
-    if (next !== undefined) found.push(next.appendTimeMs - lostMs);
-  }
-  return found;
 }
 
 function whole(text: string): number {

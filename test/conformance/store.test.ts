@@ -58,6 +58,21 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
   beforeEach(async () => {
     store = await openStore();
   });
+
+  it('says about how many bytes it holds, without what was replaced or deleted', async () => {
+    const units = Array.from({ length: 2_000 }, (_, at) => `unit-${at}`);
+    for (const unit of units) store.put(unit, Buffer.alloc(100), NEVER);
+    await store.commit();
+    const held = store.heldBytes();
+    expect(held).toBeGreaterThan(units.length * 100);
+    expect(held).toBeLessThan(units.length * 200);
+    for (const unit of units) store.put(unit, Buffer.alloc(100), NEVER);
+    await store.commit();
+    expect(Math.abs(store.heldBytes() / held - 1)).toBeLessThan(0.1);
+    for (const unit of units) store.delete(unit);
+    await store.commit();
+    expect(store.heldBytes()).toBeLessThan(held / 10);
+  });
   afterEach(() => store.close());
 
   it('gives what was put, committed or not, and undefined where there is nothing', async () => {

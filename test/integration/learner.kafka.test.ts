@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import kafkajs from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FAULTS, Learners } from '../chaos/faults.ts';
+import { kafkaBrokers } from '../support/broker.ts';
 import { brokerIsOurs } from '../support/broker-process.ts';
 import { get } from '../support/decider.ts';
 import { Installation, type RunningProcess } from '../support/installation.ts';
@@ -90,6 +92,29 @@ describe('learners on a real cluster', () => {
     await learned();
     expect(await second.stop()).toBe(0);
     await expectTheTruth();
+  });
+
+  it('tell those who watch the group how far they are', async () => {
+    const one = await installation.startLearner(QUICK);
+    await send(1_000);
+    await learned();
+    const { log, topics, prefix } = installation;
+    const admin = new kafkajs.Kafka({ brokers: kafkaBrokers(), logLevel: kafkajs.logLevel.NOTHING }).admin();
+    await admin.connect();
+    try {
+      const shown = async () => {
+        const wanted = { groupId: `${prefix}learner`, topics: [topics.decisions, topics.rewards] };
+        const committed = await admin.fetchOffsets(wanted);
+        const ends = await Promise.all(committed.map(({ topic }) => log.admin.offsets(topic)));
+        return committed.every(({ partitions }, at) =>
+          partitions.every(({ partition, offset }) => Number(offset) === ends[at]![partition]!.end),
+        );
+      };
+      await until('the group has the ends of the inputs as its offsets', shown, 30_000);
+    } finally {
+      await admin.disconnect();
+    }
+    expect(await one.stop()).toBe(0);
   });
 
   it.each([

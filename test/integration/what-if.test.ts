@@ -157,7 +157,7 @@ describe('a what-if', () => {
     const wanted: Experiment = {
       ...LIVE,
       attribution: { model: 'every-decision', windowMs: 50 },
-      reward: rewardSpec({ metrics: { click: { fold: 'max' } }, missing: 'labelled', min: 0, max: 4 }),
+      reward: rewardSpec({ metrics: { click: { fold: 'max' } }, delay: 'labelled', min: 0, max: 4 }),
     };
     const found = await ask(world, LIVE, wanted, { judgeBy: 'candidate' });
     const there = await World.create({ partitions: 2 });

@@ -30,6 +30,7 @@ export class CliWorld {
   /** How far this machine's clock is ahead of the log's. */
   skewMs = 0;
   readonly replays: (readonly string[])[] = [];
+  readonly repartitions: (readonly string[])[] = [];
   readonly simulations: (readonly string[])[] = [];
   /** Instead of `answers`: the real one, for a decider that runs. */
   fetch: typeof fetch | null = null;
@@ -74,6 +75,10 @@ export class CliWorld {
       replay: async (given) => {
         this.replays.push(given);
         return 3;
+      },
+      repartition: async (given) => {
+        this.repartitions.push(given);
+        return 5;
       },
       simulate: async (given) => {
         this.simulations.push(given);

@@ -170,6 +170,7 @@ export function settledCounts(counts: Counts): Record<string, number> {
     rewardsDuplicate: counts.rewardsDuplicate,
     rewardsCrowded: counts.rewardsCrowded,
     clipped: counts.clipped,
+    passedOver: counts.passedOver,
     unaccounted: unaccounted(counts, 'decisions') + unaccounted(counts, 'rewards'),
   };
 }

@@ -21,18 +21,14 @@ export function sumsByDefinition(groups: Iterable<Group>, { experiments, limits 
       const experiment = experiments.get(decision.experimentId)!;
       const decidedAtMs = Math.min(decision.decidedAtMs, decision.clockMs + limits.earlyGraceMs);
       const cohort = Math.floor(decidedAtMs / experiment.cohortMs);
+      const corrected = experiment.reward.delay === 'delay-corrected';
+      const tick = Math.floor((decidedAtMs / experiment.cohortMs - cohort) * 16);
+      const delays = corrected ? { tick, windowMs: experiment.attribution.windowMs } : null;
       const own = rewards.filter((reward) => ownersOf(reward, decisions, experiment, limits).includes(decision));
       for (const slot of decision.slots) {
         const after = outcomeOf({ decision, slot, own }, experiment, limits);
-        sums.apply({
-          line: lineOf(experiment),
-          decision,
-          slot,
-          cohort,
-          counted: countedPattern(decision, experiment),
-          before: null,
-          after,
-        });
+        const counted = countedPattern(decision, experiment);
+        sums.apply({ line: lineOf(experiment), decision, slot, cohort, delays, counted, before: null, after });
       }
     }
   }
@@ -149,14 +145,29 @@ interface SlotOfDecision {
 function outcomeOf(given: SlotOfDecision, experiment: Experiment, limits: JoinLimits): Outcome {
   const { reward } = experiment;
   const values = new Map([...reward.metrics.keys()].map((metric) => [metric, valuesOfMetric(metric, given, limits)]));
-  if (reward.missing === 'labelled' && [...values.values()].every((own) => own.length === 0)) {
-    return { rewardUnits: null, clipped: false };
+  const firstDelayMs = reward.delay === 'delay-corrected' ? firstDelayOf(given, experiment, limits) : null;
+  if (reward.delay === 'labelled' && [...values.values()].every((own) => own.length === 0)) {
+    return { rewardUnits: null, firstDelayMs, clipped: false };
   }
   const value = evaluate(reward.value.expression, (name) => numberOf(name, given, values, experiment));
   const scaled = (value - reward.min) / (reward.max - reward.min);
-  if (Number.isNaN(scaled)) return { rewardUnits: 0, clipped: true };
+  if (Number.isNaN(scaled)) return { rewardUnits: 0, firstDelayMs, clipped: true };
   const bounded = scaled < 0 ? 0 : scaled > 1 ? 1 : scaled;
-  return { rewardUnits: Math.round(bounded * 2 ** 20), clipped: scaled !== bounded };
+  return { rewardUnits: Math.round(bounded * 2 ** 20), firstDelayMs, clipped: scaled !== bounded };
+}
+
+/** Of the first of the rewards that are not taken back. */
+function firstDelayOf(
+  { decision, slot, own }: SlotOfDecision,
+  { reward: { metrics } }: Experiment,
+  limits: JoinLimits,
+): number | null {
+  const delays = own
+    .filter((one) =>
+      [...metrics.keys()].some((name) => valuesOfMetric(name, { decision, slot, own: [one] }, limits).length > 0),
+    )
+    .map(({ occurredAtMs }) => occurredAtMs - decision.decidedAtMs);
+  return delays.toSorted((a, b) => a - b)[0] ?? null;
 }
 
 function valuesOfMetric(wanted: string, { decision, slot, own }: SlotOfDecision, limits: JoinLimits): number[] {

@@ -50,6 +50,7 @@ export class CrashPoint {
       putNamed: (name, value) => store.putNamed(name, value),
       deleteNamed: (name) => store.deleteNamed(name),
       names: () => store.names(),
+      heldBytes: () => store.heldBytes(),
       commit: async () => {
         this.step();
         await store.commit();

@@ -23,7 +23,7 @@ import { kafkaBrokers, uniqueName } from './broker.ts';
 import { type Answer, get } from './decider.ts';
 import { until } from './until.ts';
 
-type Environment = Readonly<Record<string, string>>;
+export type Environment = Readonly<Record<string, string>>;
 
 const BOOKS_MS_MAX = 60_000;
 const LINES_KEPT = 200;
@@ -99,6 +99,13 @@ export class Installation {
     return { KAFKA_BROKERS: brokers.join(','), SCHEMA_REGISTRY_URL: registry, CROUPIER_TOPIC_PREFIX: prefix! };
   }
 
+  /** The same installation in another generation of its topics, which are there; who closes it deletes them. */
+  async generation(number: number): Promise<Installation> {
+    const topics = topicNames(this.prefix, '', number);
+    const codecs = createCodecs(await openRegistrySource(registryOptions(this.values), topics), topics);
+    return Object.assign(Object.create(this) as Installation, { topics, codecs });
+  }
+
   /** The command line. @returns what it printed. @throws Error with what it said when it did not do well. */
   croupier(...args: string[]): Promise<string> {
     return this.croupierWith({}, ...args);
@@ -155,12 +162,15 @@ export class Installation {
   }
 
   /** @returns the learner's books, all partitions together, once they tell of so many decisions and rewards. */
-  async booksOf(events: number, { tallies } = this.topics): Promise<Counts> {
+  async booksOf(
+    events: number,
+    { tallies = this.topics.tallies, waitMsMax = BOOKS_MS_MAX }: { tallies?: string; waitMsMax?: number } = {},
+  ): Promise<Counts> {
     const byPartition = new Map<number, Counts>();
     const reader = this.log.reader();
     try {
       reader.assign(await startOf(this.log, tallies));
-      const deadlineMs = performance.now() + BOOKS_MS_MAX;
+      const deadlineMs = performance.now() + waitMsMax;
       while (performance.now() < deadlineMs) {
         for (const { records } of await reader.poll({ maxRecords: 1_000, waitMsMax: 1_000 })) {
           for (const { value } of records) {

@@ -30,10 +30,12 @@ export class Load {
   private readonly installation: Installation;
   private readonly partitions: number;
   private readonly writer: LogWriter;
-  private sent = 0;
+  private sent: number;
 
-  constructor(installation: Installation, partitions: number) {
+  /** @param firstStep the same steps are the same events. */
+  constructor(installation: Installation, partitions: number, firstStep = 0) {
     this.installation = installation;
+    this.sent = firstStep;
     this.partitions = partitions;
     this.writer = installation.log.writer();
   }
@@ -104,8 +106,8 @@ export class Load {
     await this.writer.close();
   }
 
-  /** The tallies are there before the snapshot is: it may come a moment later. */
-  private async publishedDigest(wanted: string): Promise<string | undefined> {
+  /** The tallies are there before the snapshot is: it may come a moment later. @returns the last one's, in the end. */
+  async publishedDigest(wanted: string): Promise<string | undefined> {
     const { topics, codecs } = this.installation;
     for (let looks = 0; ; looks++) {
       const records = (await this.installation.recordsOf(topics.snapshots)).filter(({ value }) => value !== null);

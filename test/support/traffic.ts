@@ -1,6 +1,7 @@
 /**
  * A stretch of input that has everything: late, early, repeated, revised and retracted rewards, rewards of nobody, bad
- * bytes, shadow decisions, decisions of two arms, crowded units; several cohorts and experiments, one by each attribution model; long enough by the log's clock for entries to run out.
+ * bytes, shadow decisions, decisions of two arms, crowded units; several cohorts and experiments, one by each attribution model
+ * and each a way with delays; long enough by the log's clock for entries to run out.
  */
 import type { ExperimentId } from '../../services/core/events.ts';
 import { ATTRIBUTION_MODELS, type Experiment } from '../../services/core/experiment.ts';
@@ -19,14 +20,16 @@ export const TRAFFIC_LIMITS: JoinLimits = {
 export const STEP_MS = 37;
 const UNITS = 23;
 
+const FOLDS = ['sum', 'first', 'last'] as const;
+const DELAYS = ['mature', 'delay-corrected', 'labelled'] as const;
 const EXPERIMENTS: readonly Experiment[] = ['coupon', 'banner', 'layout'].map((id, index) =>
   experiment({
     id: id as ExperimentId,
     attribution: { model: ATTRIBUTION_MODELS[index]!, windowMs: 2_000 },
     cohortMs: 1_000,
     reward: rewardSpec({
-      metrics: { click: { fold: index === 0 ? 'sum' : 'last' } },
-      missing: index === 2 ? 'labelled' : 'impute',
+      metrics: { click: { fold: FOLDS[index]! } },
+      delay: DELAYS[index]!,
     }),
   }),
 );

@@ -33,6 +33,7 @@ export type Event =
   | { readonly bytes: Buffer; readonly key: string; readonly topic: 'decisions' | 'rewards' };
 
 export const SETTINGS: LearnerSettings = {
+  generation: 1,
   groupId: 'learners',
   limits: LIMITS,
   sessionTimeoutMs: 10_000,
@@ -46,6 +47,8 @@ export const SETTINGS: LearnerSettings = {
 };
 
 export interface WorldOptions {
+  /** Whose log and clock it shares, as another generation of its topics. */
+  readonly after?: World;
   readonly partitions?: number;
   readonly nowMs?: number;
   readonly limits?: JoinLimits;
@@ -59,6 +62,7 @@ export class World {
   readonly codecs: Codecs;
   readonly limits: JoinLimits;
   readonly partitions: number;
+  readonly generation: number;
   readonly clock: { nowMs: number };
   private readonly inputBytesMax: number;
 
@@ -68,14 +72,15 @@ export class World {
     this.partitions = options.partitions ?? 2;
     this.limits = options.limits ?? LIMITS;
     this.inputBytesMax = options.inputBytesMax ?? 1_048_576;
-    this.topics = topicNames();
+    this.generation = (options.after?.generation ?? 0) + 1;
+    this.topics = topicNames('', '', this.generation);
     this.codecs = createCodecs(embeddedSchemaSource(this.topics), this.topics);
   }
 
   /** @param options.nowMs the log's clock at first; move it with `clock.nowMs`. */
   static async create(options: WorldOptions = {}): Promise<World> {
-    const clock = { nowMs: options.nowMs ?? T0 };
-    const log = new EmbeddedLog({ folder: null, now: () => clock.nowMs });
+    const clock = options.after?.clock ?? { nowMs: options.nowMs ?? T0 };
+    const log = options.after?.log ?? new EmbeddedLog({ folder: null, now: () => clock.nowMs });
     const world = new World(log, clock, options);
     await world.createTopics();
     return world;
@@ -123,9 +128,13 @@ export class World {
       codecs: options.codecs ?? this.codecs,
       openStore: options.openStore ?? (async () => new MemoryStore()),
       nowMs: () => performance.now(),
-      settings: { ...SETTINGS, limits: this.limits, ...options.settings },
+      settings: { ...SETTINGS, ...this.identity(), limits: this.limits, ...options.settings },
       observer: observer(options.observer),
     });
+  }
+
+  private identity(): Pick<LearnerSettings, 'groupId' | 'generation'> {
+    return { groupId: `learners-${this.generation}`, generation: this.generation };
   }
 
   /** Resolves when the published progress has reached the end of the inputs, or nobody waits for it any more. */

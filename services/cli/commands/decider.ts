@@ -122,7 +122,7 @@ function holdoutTable({ held_out, others }: NonNullable<z.output<typeof statisti
   const row = (name: string, { pulls, counted, value }: z.output<typeof group>): Cell[] => [
     name,
     pulls,
-    counted,
+    shown(counted),
     shown(value),
   ];
   return renderTable(['units', 'pulls', 'counted', 'value'], [row('held out', held_out), row('all others', others)]);

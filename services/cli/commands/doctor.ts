@@ -80,7 +80,8 @@ function coPartitioning(
   if (a === undefined || b === undefined) return [];
   const check = 'co-partitioning';
   const shown = `${decisions} has ${a} partitions, ${rewards} ${b}`;
-  const fix = 'choose another CROUPIER_TOPIC_PREFIX and create both with `croupier topics create --partitions`';
+  const fix =
+    'give the other as many (kafka-topics.sh --alter), then `croupier repartition` to move both to topics of their own';
   return [a === b ? well(check, shown) : wrong(check, shown, fix)];
 }
 

@@ -101,7 +101,7 @@ function explainedText(explained: Explained): string {
   return [
     facts,
     ...(features.length === 0 ? [] : [renderTable(['context', 'value', 'encoded'], features)]),
-    ...(explanation?.slots.map(({ arms }) => armsTable(arms, snapshot!.arms)) ?? []),
+    ...(explanation?.slots.map(({ arms }) => armsTable(arms, snapshot!.arms, definition)) ?? []),
     verdict(explained),
   ].join('\n');
 }
@@ -138,14 +138,18 @@ function snapshotText(decision: Decision, snapshot: ParametersSnapshot | null): 
   return `version ${snapshotVersion}, built from definition ${snapshot.experimentVersion}, digest ${snapshot.digest}`;
 }
 
-function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatistics[]): string {
+function armsTable(
+  arms: readonly ExplainedArm[],
+  statistics: readonly ArmStatistics[],
+  { reward }: Experiment,
+): string {
   const rows = arms.map(({ armId, armIndex, score, probability, cumulative, dealt }): Cell[] => {
     const { pulls, n, sumR } = statistics[armIndex]!;
     const mean = n === 0 ? '-' : (sumR / n).toPrecision(6);
     return [
       armId,
       pulls,
-      n,
+      Number(n.toPrecision(6)),
       mean,
       score?.toPrecision(6) ?? '-',
       String(probability),
@@ -153,7 +157,8 @@ function armsTable(arms: readonly ExplainedArm[], statistics: readonly ArmStatis
       dealt ? 'dealt' : '',
     ];
   });
-  return renderTable(['arm', 'pulls', 'counted', 'mean (0 to 1)', 'score', 'probability', 'cumulative', ''], rows);
+  const counted = reward.delay === 'delay-corrected' ? 'effective exposure' : 'counted';
+  return renderTable(['arm', 'pulls', counted, 'mean (0 to 1)', 'score', 'probability', 'cumulative', ''], rows);
 }
 
 const PENDING_TEXT =

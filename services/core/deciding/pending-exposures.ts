@@ -55,8 +55,8 @@ export class PendingExposures {
   /**
    * Forgets what a new snapshot knows of and counts the rest into what is served from it.
    *
-   * It knows of a decision that its offsets have passed. While rewards are awaited (`missing: labelled`) it has counted only
-   * some of those: of each arm as many of the newest are kept as it has dealt decisions without a reward.
+   * It knows of a decision that its offsets have passed. While rewards are awaited (`delay` other than `impute`) it has counted
+   * only some of those: of each arm as many of the newest are kept as it has dealt decisions without a reward.
    */
   countInto(served: ServedExperiment, snapshot: ParametersSnapshot): void {
     const offsets = new Map(snapshot.offsets.map(({ partition, decisions }) => [partition, decisions]));

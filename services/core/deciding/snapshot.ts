@@ -9,7 +9,7 @@ import type { PolicyState } from '../policies/policy.ts';
 export interface Statistics {
   /** Slots dealt, whether or not they count yet. */
   readonly pulls: number;
-  /** Decisions whose reward counts. */
+  /** Decisions whose reward counts; where delays are corrected for, their effective exposure (learning/delay.ts). */
   readonly n: number;
   /** Σ r over them. */
   readonly sumR: number;

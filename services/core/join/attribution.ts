@@ -36,8 +36,15 @@ export interface Touched {
   readonly rewards: readonly number[];
 }
 
+/** Who owns what after an event. */
+export interface Settled {
+  readonly group: Group;
+  /** How many decisions a reward fits beyond the most that may own it. */
+  readonly passedOver: number;
+}
+
 /** Gives a new reward to its owners among the decisions that are there. */
-export function assign(group: Group, at: number, experiments: Experiments, limits: JoinLimits): Group {
+export function assign(group: Group, at: number, experiments: Experiments, limits: JoinLimits): Settled {
   const reward = group.rewards[at]!;
   const fitting = new Map<ExperimentId, number[]>();
   for (const decision of group.decisions) {
@@ -47,29 +54,46 @@ export function assign(group: Group, at: number, experiments: Experiments, limit
     if (known === undefined) fitting.set(experimentId, [seq]);
     else known.push(seq);
   }
-  const owners = [...fitting].flatMap(([id, seqs]) => ownersAmong(seqs, experiments.get(id)!.attribution.model));
+  const owners: number[] = [];
+  let passedOver = 0;
+  for (const [id, seqs] of fitting) {
+    const { model } = experiments.get(id)!.attribution;
+    owners.push(...ownersAmong(seqs, model));
+    if (model === 'every-decision') passedOver += Math.max(0, seqs.length - OWNERS_MAX);
+  }
   owners.sort((a, b) => a - b);
-  return { ...group, rewards: group.rewards.with(at, { ...reward, owners }) };
+  return { group: { ...group, rewards: group.rewards.with(at, { ...reward, owners }) }, passedOver };
 }
 
 /** Gives the newest decision the rewards that become its own, some of them taken from others of its experiment. */
-export function claim(group: Group, experiments: Experiments, limits: JoinLimits): { group: Group; touched: Touched } {
+export function claim(
+  group: Group,
+  experiments: Experiments,
+  limits: JoinLimits,
+): Settled & { readonly touched: Touched } {
   const decision = group.decisions.at(-1)!;
   const experiment = experiments.get(decision.experimentId)!;
   const decisions = new Set([decision.seq]);
+  const { model } = experiment.attribution;
   const claimed = new Map<number, RewardEntry>();
+  let passedOver = 0;
   group.rewards.forEach((reward, at) => {
     if (!fits(reward, decision, experiment, limits)) return;
     const had = reward.owners.filter((seq) => decisionAt(group, seq)!.experimentId === decision.experimentId);
-    const has = ownersAmong([...had, decision.seq], experiment.attribution.model);
+    const has = ownersAmong([...had, decision.seq], model);
     if (!has.includes(decision.seq)) return;
     const lost = had.filter((seq) => !has.includes(seq));
     for (const seq of lost) decisions.add(seq);
+    if (model === 'every-decision') passedOver += lost.length;
     claimed.set(at, { ...reward, owners: [...reward.owners.filter((seq) => !lost.includes(seq)), decision.seq] });
   });
   const touched = { decisions, rewards: [...claimed.keys()] };
-  if (claimed.size === 0) return { group, touched };
-  return { group: { ...group, rewards: group.rewards.map((reward, at) => claimed.get(at) ?? reward) }, touched };
+  if (claimed.size === 0) return { group, touched, passedOver };
+  return {
+    group: { ...group, rewards: group.rewards.map((reward, at) => claimed.get(at) ?? reward) },
+    touched,
+    passedOver,
+  };
 }
 
 /**

@@ -14,6 +14,8 @@ import { slotValue } from './reward-formula.ts';
 export interface Outcome {
   /** Reward in reward units; `null` while the slot does not count. */
   readonly rewardUnits: number | null;
+  /** Of its first reward, from 0 to the attribution window; `null` without one, and where delays are not counted. */
+  readonly firstDelayMs: number | null;
   /** Its value lay outside the declared range, or was no number. */
   readonly clipped: boolean;
 }
@@ -29,7 +31,8 @@ export function outcomesOf(
   const values: MetricValue[] = [];
   for (const reward of inOrder) {
     const value = currentValue(reward, decision, limits);
-    if (value !== null) values.push({ metric: reward.metric, armId: reward.armId, value });
+    const delayMs = reward.occurredAtMs - decision.decidedAtMs;
+    if (value !== null) values.push({ metric: reward.metric, armId: reward.armId, delayMs, value });
   }
   return decision.slots.map(({ armId }) => outcomeOf(armId, decision.features, values, experiment));
 }
@@ -38,6 +41,7 @@ interface MetricValue {
   readonly metric: string;
   /** The one slot's that it counts for; `null` for every slot. */
   readonly armId: ArmId | null;
+  readonly delayMs: number;
   readonly value: number;
 }
 
@@ -62,18 +66,24 @@ function outcomeOf(
   experiment: Experiment,
 ): Outcome {
   const { reward } = experiment;
-  let came = false;
+  let firstMs = Number.POSITIVE_INFINITY;
   const folded: number[] = [];
   for (const [name, metric] of reward.metrics) {
     const own: number[] = [];
     for (const each of values) {
-      if (each.metric === name && (each.armId === null || each.armId === armId)) own.push(each.value);
+      if (each.metric !== name || (each.armId !== null && each.armId !== armId)) continue;
+      own.push(each.value);
+      firstMs = Math.min(firstMs, each.delayMs);
     }
-    came ||= own.length > 0;
     folded.push(own.length === 0 ? metric.default : fold(metric.fold, own));
   }
-  if (!came && reward.missing === 'labelled') return { rewardUnits: null, clipped: false };
-  return scale(slotValue({ armId, features, folded }, experiment), reward);
+  const came = firstMs < Number.POSITIVE_INFINITY;
+  if (!came && reward.delay === 'labelled') return { rewardUnits: null, firstDelayMs: null, clipped: false };
+  const counted = came && reward.delay === 'delay-corrected';
+  return {
+    ...scale(slotValue({ armId, features, folded }, experiment), reward),
+    firstDelayMs: counted ? firstMs : null,
+  };
 }
 
 /** @param values at least one, in order of occurrence. */
@@ -95,7 +105,7 @@ function fold(kind: Fold, values: readonly number[]): number {
 }
 
 /** Maps the declared range to [0, 1] and on to reward units; what is no number counts as the least. */
-function scale(value: number, { min, max }: RewardSpec): Outcome {
+function scale(value: number, { min, max }: RewardSpec): Pick<Outcome, 'rewardUnits' | 'clipped'> {
   const scaled = (value - min) / (max - min);
   const bounded = scaled > 0 ? Math.min(1, scaled) : 0;
   return { rewardUnits: quantizeReward(bounded), clipped: bounded !== scaled };

@@ -21,6 +21,8 @@ export const COUNT_NAMES = [
   'rewardsDeadLettered',
   /** Slots whose folded reward lies outside the declared range; not a column of the books. */
   'clipped',
+  /** Decisions that a reward fits, but that come before the last ones that may own it; not a column of the books. */
+  'passedOver',
 ] as const;
 export type CountName = (typeof COUNT_NAMES)[number];
 export type Counts = Record<CountName, number>;

@@ -5,7 +5,7 @@
 import type { ArmId } from '../events.ts';
 import { ExactVector } from '../sums/exact.ts';
 import { N, PULLS } from '../sums/layout.ts';
-import { type CohortSums, getOrInsert } from './sums.ts';
+import { type CohortSums, DELAYS, getOrInsert } from './sums.ts';
 
 export class MergedSums {
   /** By cohort; integers, so the order in which partitions arrive leaves no trace. */
@@ -74,7 +74,9 @@ export class MergedSums {
 
 function eventsOf(sums: CohortSums): number {
   let events = 0;
-  for (const vector of sums.values()) for (const cell of [PULLS, N]) events += vector.number(cell);
+  for (const [armId, vector] of sums) {
+    if (armId !== DELAYS) for (const cell of [PULLS, N]) events += vector.number(cell);
+  }
   return events;
 }
 

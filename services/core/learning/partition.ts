@@ -23,6 +23,7 @@ import {
   type DecisionEntry,
   decisionAt,
   decisionDueMs,
+  emptyGroup,
   forgetContinued,
   forgetLetIn,
   type Group,
@@ -34,6 +35,7 @@ import {
 import { outcomesOf } from '../join/worth.ts';
 import { patternCount, patternOf } from '../patterns.ts';
 import { FEATURE_UNITS, quantizeFeature } from '../quantize.ts';
+import { tickOf } from '../sums/delays.ts';
 import { addCounts, type Counts, zeroCounts } from './counts.ts';
 import { refuseToLearn } from './refusals.ts';
 import { type CountedPattern, PartitionSums, type SumDelta } from './sums.ts';
@@ -77,6 +79,15 @@ function withStream({ decisions, rewards }: PerStream, stream: Stream, value: nu
   return stream === 'decisions' ? { decisions: value, rewards } : { decisions, rewards: value };
 }
 
+/** @returns the columns of the books in which the entries of a group stand now; what may still come can change no others. */
+export function standing(group: Group, rules: Rules): Counts {
+  const touched = {
+    decisions: new Set(group.decisions.map(({ seq }) => seq)),
+    rewards: group.rewards.map((_, at) => at),
+  };
+  return { ...zeroCounts(), ...difference(emptyGroup(group.unitId), group, touched, {}, rules).counts };
+}
+
 /** @throws Invalid when the decision can never be learned from: dead-letter it. */
 export function handleDecision(group: Group, decision: Decision, clockMs: number, rules: Rules): Change {
   const entry = decisionEntry(decision, clockMs, rules.experiments);
@@ -86,8 +97,8 @@ export function handleDecision(group: Group, decision: Decision, clockMs: number
   if (open === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsCrowded: 1 } };
   const { group: added, as } = addDecision(open, entry, rules.limits);
   if (as === 'repeated') return { group: added, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
-  const { group: after, touched } = claim(added, rules.experiments, rules.limits);
-  return difference(group, after, touched, { decisionsIn: 1 }, rules);
+  const { group: after, touched, passedOver } = claim(added, rules.experiments, rules.limits);
+  return difference(group, after, touched, { decisionsIn: 1, passedOver }, rules);
 }
 
 export function handleReward(group: Group, reward: Reward, clockMs: number, rules: Rules): Change {
@@ -97,9 +108,10 @@ export function handleReward(group: Group, reward: Reward, clockMs: number, rule
   if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
   if (as === 'late') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsUnmatched: 1 } };
   // Only the first record decides whose the reward is.
-  const after = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : added;
+  const settled = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : { group: added, passedOver: 0 };
+  const { group: after, passedOver } = settled;
   const touched = { decisions: new Set(after.rewards[at]!.owners), rewards: [at] };
-  return difference(group, after, touched, { rewardsIn: 1 }, rules);
+  return difference(group, after, touched, { rewardsIn: 1, passedOver }, rules);
 }
 
 export function deadLettered(stream: Stream): Partial<Counts> {
@@ -172,20 +184,13 @@ function difference(
     counts.decisionsJoined += Number(has.length > 0) - Number(had.length > 0);
     counts.decisionsPending += Number(has.length === 0) - Number(!isNew && had.length === 0);
     const counted = countedPattern(decision, experiment);
+    const placed = placeInTime(decision, experiment, limits);
     are.forEach((is, at) => {
       const was = were?.[at] ?? null;
       counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
-      if (was !== null && was.rewardUnits === is.rewardUnits) return;
+      if (was !== null && was.rewardUnits === is.rewardUnits && was.firstDelayMs === is.firstDelayMs) return;
       const slot = decision.slots[at]!;
-      deltas.push({
-        line: lineOf(experiment),
-        decision,
-        slot,
-        cohort: cohortOf(decision, experiment, limits),
-        counted,
-        before: was,
-        after: is,
-      });
+      deltas.push({ line: lineOf(experiment), decision, slot, ...placed, counted, before: was, after: is });
     });
   }
   for (const at of touched.rewards) {
@@ -207,8 +212,15 @@ function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): vo
  * By the client's clock, but not beyond the log's: nothing is decided after it was appended, and one decision of the
  * year 2099 would make all others look old.
  */
-function cohortOf(decision: DecisionEntry, { cohortMs }: Experiment, { earlyGraceMs }: JoinLimits): number {
-  return Math.floor(Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs) / cohortMs);
+function placeInTime(
+  decision: DecisionEntry,
+  { attribution, cohortMs, reward }: Experiment,
+  { earlyGraceMs }: JoinLimits,
+): Pick<SumDelta, 'cohort' | 'delays'> {
+  const timeMs = Math.min(decision.decidedAtMs, decision.clockMs + earlyGraceMs);
+  const corrected = reward.delay === 'delay-corrected';
+  const delays = corrected ? { tick: tickOf(timeMs, cohortMs), windowMs: attribution.windowMs } : null;
+  return { cohort: Math.floor(timeMs / cohortMs), delays };
 }
 
 /** @returns `null` in experiments that keep other sums than counts by pattern. */

@@ -3,7 +3,7 @@
  * Tallies of one cut are written one by one, and may be read so; a snapshot of half of them would reflect no offsets.
  * Owns the merged sums and what is known of each partition.
  */
-import type { PerStream } from '../events.ts';
+import { AT_START, type PerStream } from '../events.ts';
 import { MergedSums } from './merge.ts';
 import { getOrInsert } from './sums.ts';
 import { type CohortTally, covers, isSameCut, reflectedBy } from './tally.ts';
@@ -22,6 +22,8 @@ interface Partition {
 export class ReportedSums {
   readonly sums = new MergedSums();
   private readonly partitions = new Map<number, Partition>();
+  /** Partition count of the inputs; 0 before the first tally. */
+  private count = 0;
 
   /**
    * @param tally kept as it is: do not change it afterwards.
@@ -29,6 +31,7 @@ export class ReportedSums {
    */
   accept(tally: CohortTally): Reception {
     const { partition, cohort, offsets, sums } = tally;
+    this.count = tally.partitions;
     const known = getOrInsert(this.partitions, partition, () => newPartition(tally));
     if (covers(known.rolledUp, tally)) return 'covered';
     const standing = tally.rolledUp ? known.rolledUp : known.tallies.get(cohort);
@@ -51,9 +54,10 @@ export class ReportedSums {
     return this.partitions.values().every(({ isComplete }) => isComplete);
   }
 
-  /** @returns by partition, next offsets reflected. */
+  /** @returns by partition, next offsets reflected: of every partition once one has reported, so that readers know how many. */
   cuts(): Map<number, PerStream> {
-    return new Map([...this.partitions].map(([partition, { cut }]) => [partition, cut]));
+    const numbers = Array.from({ length: this.count }, (_, partition) => partition);
+    return new Map(numbers.map((partition) => [partition, this.partitions.get(partition)?.cut ?? AT_START]));
   }
 }
 

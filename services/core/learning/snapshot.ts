@@ -4,17 +4,17 @@
  */
 import type { ArmStatistics, PreparedPolicy, Statistics } from '../deciding/snapshot.ts';
 import type { ArmId } from '../events.ts';
-import type { Experiment, Forgetting } from '../experiment.ts';
+import type { Experiment } from '../experiment.ts';
 import type { PolicyInput } from '../policies/policy.ts';
 import { findPolicy } from '../policies/registry.ts';
 import type { ExactVector } from '../sums/exact.ts';
-import { N, PULLS, SUM_R, SUM_RR, type SumsLayout } from '../sums/layout.ts';
+import { N, PULLS, SUM_R, SUM_RR } from '../sums/layout.ts';
 import { layoutSums } from './layout-sums.ts';
 import type { MergedSums } from './merge.ts';
 import { keptLayout, naturalSums } from './natural-sums.ts';
 import { withPrior } from './prior.ts';
-import { ofOneAgeBefore } from './roll-up.ts';
 import { HOLDOUT } from './sums.ts';
+import { weighedSums } from './weighing.ts';
 
 export interface BuiltParameters {
   /** Event time up to which the sums reach: the end of the newest cohort; 0 when there is none. */
@@ -31,15 +31,14 @@ export interface BuiltParameters {
 export function buildParameters(experiment: Experiment, merged: MergedSums): BuiltParameters {
   const layout = keptLayout(experiment);
   const sums = merged.total();
-  const counted = experiment.arms.map((arm) => naturalSums(sums.get(arm.id), layout));
   const { forgetting } = experiment;
-  const weighed =
-    forgetting === null
-      ? counted
-      : weighedSums(experiment, forgetting, merged.cohorts(ofOneAgeBefore(experiment)), layout);
+  const armIds = experiment.arms.map((arm) => arm.id);
+  const counted = countedSums(experiment, merged, sums, [...armIds, HOLDOUT]);
+  const weighed = forgetting === null ? counted.slice(0, -1) : weighedSums(experiment, merged, armIds, forgetting);
   const known = withPrior(experiment, weighed, layout);
   const input: PolicyInput = {
-    armIds: experiment.arms.map((arm) => arm.id),
+    armIds,
+    ...(experiment.reward.delay === 'delay-corrected' ? { delayCorrected: true } : {}),
     attributes: experiment.arms.map((arm) => arm.attributes),
     ...(experiment.layout === null
       ? { layout, sums: known }
@@ -48,8 +47,8 @@ export function buildParameters(experiment: Experiment, merged: MergedSums): Bui
   const newest = merged.newestCohort();
   return {
     clockMs: newest === null ? 0 : (newest + 1) * experiment.cohortMs,
-    arms: counted.map((cells, index) => ({ armId: input.armIds[index]!, ...statisticsOf(cells) })),
-    holdout: sums.has(HOLDOUT) ? statisticsOf(naturalSums(sums.get(HOLDOUT), layout)) : null,
+    arms: armIds.map((armId, index) => ({ armId, ...statisticsOf(counted[index]!) })),
+    holdout: sums.has(HOLDOUT) ? statisticsOf(counted.at(-1)!) : null,
     policies: experiment.policies.map(({ kind, parameters }) => ({
       kind,
       parameters,
@@ -63,30 +62,21 @@ function statisticsOf(cells: Float64Array): Statistics {
   return { pulls: cells[PULLS]!, n: cells[N]!, sumR: cells[SUM_R]!, sumRR: cells[SUM_RR]! };
 }
 
-/** @returns by arm, Σ weight · sums over the cohorts, the oldest first: always the same order, so the same bits. */
-function weighedSums(
-  { arms, cohortMs }: Experiment,
-  forgetting: Forgetting,
-  cohorts: ReturnType<MergedSums['cohorts']>,
-  layout: SumsLayout,
+/** @param total over all cohorts. @returns by arm, what counts by the experiment's way with delays, of all ages alike. */
+function countedSums(
+  experiment: Experiment,
+  merged: MergedSums,
+  total: ReadonlyMap<ArmId, ExactVector>,
+  armIds: readonly ArmId[],
 ): Float64Array[] {
-  const newest = cohorts.at(-1)?.[0] ?? 0;
-  const totals = arms.map(() => new Float64Array(layout.size));
-  for (const [cohort, sums] of cohorts) {
-    const weight = cohortWeight(forgetting, (newest - cohort) * cohortMs);
-    arms.forEach((arm, index) => {
-      const cells = naturalSums(sums.get(arm.id), layout);
-      for (let i = 0; i < layout.size; i++) totals[index]![i]! += weight * cells[i]!;
-    });
-  }
-  return totals;
-}
-
-function cohortWeight({ kind, spanMs }: Forgetting, ageMs: number): number {
-  switch (kind) {
-    case 'half-life':
-      return 2 ** (-ageMs / spanMs);
-    case 'window':
-      return ageMs < spanMs ? 1 : 0;
+  switch (experiment.reward.delay) {
+    case 'impute':
+    case 'labelled': {
+      const layout = keptLayout(experiment);
+      return armIds.map((armId) => naturalSums(total.get(armId), layout));
+    }
+    case 'mature':
+    case 'delay-corrected':
+      return weighedSums(experiment, merged, armIds, null);
   }
 }

@@ -6,20 +6,32 @@ import type { ArmId, ExperimentId, Slot } from '../events.ts';
 import type { DecisionEntry } from '../join/group.ts';
 import type { Outcome } from '../join/worth.ts';
 import { ADDEND_MAX } from '../quantize.ts';
+import { DELAYS_SIZE, delayBucket, FIRST_REWARDS } from '../sums/delays.ts';
 import { ExactVector } from '../sums/exact.ts';
 import { N, PULLS, patternLayout, SUM_R, SUM_R_OVER_P, SUM_RR, sumsLayout, VECTOR_START } from '../sums/layout.ts';
 
-/** Sums of one (experiment, cohort): by arm, all of one layout; HOLDOUT among the arms. */
+/** Sums of one (experiment, cohort): by arm, all of one layout; HOLDOUT and DELAYS among the arms. */
 export type CohortSums = Map<ArmId, ExactVector>;
 
 /** Where the slots of the holdout add up, so that no policy learns from them. No arm can have this id. */
 export const HOLDOUT = '' as ArmId;
+
+/** Where delays are counted, in experiments that correct for them; laid out by sums/delays.ts. No arm can have this id. */
+export const DELAYS = '\u0000' as ArmId;
 
 /** Where a decision is counted by the pattern of its context. */
 export interface CountedPattern {
   readonly pattern: number;
   /** How many patterns the context has. */
   readonly patterns: number;
+}
+
+/** How the delay of a slot's first reward is counted (sums/delays.ts). */
+export interface CountedDelay {
+  /** When in the cohort it was decided. */
+  readonly tick: number;
+  /** The longest delay there is. */
+  readonly windowMs: number;
 }
 
 /** One slot's move from one outcome to another; `null` before its decision was known. */
@@ -29,6 +41,8 @@ export interface SumDelta {
   readonly decision: DecisionEntry;
   readonly slot: Slot;
   readonly cohort: number;
+  /** `null` where delays are not counted. */
+  readonly delays: CountedDelay | null;
   /** `null` where Σ r·x and Σ x·xᵀ are kept. */
   readonly counted: CountedPattern | null;
   readonly before: Outcome | null;
@@ -73,6 +87,13 @@ export class PartitionSums {
       getOrInsert(arms, armId, () => new ExactVector(size)),
       delta,
     );
+    if (delta.delays !== null) {
+      addDelay(
+        getOrInsert(arms, DELAYS, () => new ExactVector(DELAYS_SIZE)),
+        delta.delays,
+        delta,
+      );
+    }
     this.touch(experimentId, cohort);
   }
 
@@ -83,6 +104,12 @@ export class PartitionSums {
 
   isRolledUp(experimentId: ExperimentId, cohort: number): boolean {
     return cohort <= (this.rolledUpTo.get(experimentId) ?? -1);
+  }
+
+  /** @returns the newest cohort with sums; `null` when there is none. */
+  newestCohort(experimentId: ExperimentId): number | null {
+    const cohorts = this.experiments.get(experimentId);
+    return cohorts === undefined || cohorts.size === 0 ? null : Math.max(...cohorts.keys());
   }
 
   /** Puts stored sums back; not a change. */
@@ -167,6 +194,15 @@ function addDelta(sums: ExactVector, { decision, slot, counted, before, after }:
     cells[VECTOR_START + counted.pattern]! += more;
     cells[VECTOR_START + counted.patterns + counted.pattern]! += change;
   }
+}
+
+function addDelay(sums: ExactVector, { tick, windowMs }: CountedDelay, { before, after }: SumDelta): void {
+  const cells = sums.beginRound();
+  if (before === null) cells[tick]! += 1;
+  const had = before?.firstDelayMs ?? null;
+  if (had !== null) cells[FIRST_REWARDS + delayBucket(had, windowMs)]! -= 1;
+  const has = after.firstDelayMs;
+  if (has !== null) cells[FIRST_REWARDS + delayBucket(has, windowMs)]! += 1;
 }
 
 /** Σ r·x and Σ x·xᵀ. @param more 1 when the decision counts now and did not, −1 when it is the other way round. */

@@ -3,6 +3,7 @@
  * p = (1 − γ) w/Σw + γ/K with ln w = (γ/K) Σ r/p over the eligible arms, where p is the propensity that was logged with
  * each decision, so late rewards count by the probability they were dealt with. Only logarithms of w are kept.
  */
+import { Invalid } from '../errors.ts';
 import { mixEvenly, pick, shareByLogWeight } from './best.ts';
 import type { Policy } from './policy.ts';
 import { block, parameter } from './state.ts';
@@ -16,7 +17,15 @@ export const exp3: Policy = {
     { name: 'gamma', default: 0.1, min: 1e-6, max: 1, doc: 'Share spread evenly over all arms, and rate of learning.' },
   ],
 
-  prepare: (input) => new Map([['sumROverP', statistic(input, 'sumROverP')]]),
+  prepare(input) {
+    if (input.delayCorrected === true) {
+      throw new Invalid(
+        'policy-delay',
+        'exp3 learns from Σr/p alone, which delay-corrected leaves as it is; take impute',
+      );
+    }
+    return new Map([['sumROverP', statistic(input, 'sumROverP')]]);
+  },
 
   serve(state, parameters) {
     const estimates = block(state, 'sumROverP');

@@ -23,6 +23,11 @@ export interface PolicyInput {
   readonly attributes: readonly ReadonlyMap<string, number>[];
   /** One vector an arm (layout.size cells), in natural units: rewards in [0, 1], features as encoded. */
   readonly sums: readonly Float64Array[];
+  /**
+   * n, Σx·xᵀ and n by pattern are scaled to the share of rewards that has had time to come. Σr is at most n still, but sums
+   * over features may have more reward than exposure, by chance.
+   */
+  readonly delayCorrected?: true;
   /** Absent where arms are named one by one. */
   readonly layouts?: LayoutInput;
 }

@@ -111,7 +111,7 @@ function boundedCells(
  *   exposures of at most 1 could bring.
  */
 function cellsOf(
-  { layout, armIds, sums }: PolicyInput,
+  { layout, armIds, delayCorrected, sums }: PolicyInput,
   arm: number,
 ): { readonly exposures: Float64Array; readonly rewards: Float64Array } {
   const { dimension } = layout;
@@ -120,7 +120,8 @@ function cellsOf(
   const rewards = vector.slice(VECTOR_START, VECTOR_START + dimension);
   for (let f = 0; f < dimension; f++) {
     const row = gramStart(layout) + (f * (f + 1)) / 2;
-    exposures[f] = vector[row]!;
+    // Whoever has rewarded has been exposed.
+    exposures[f] = delayCorrected === true ? Math.max(vector[row]!, rewards[f]!) : vector[row]!;
     if (!(Math.abs(vector[row + f]! - vector[row]!) <= ROUNDING * (1 + vector[row + f]!))) {
       throw new Invalid(
         'policy-context',

@@ -69,9 +69,10 @@ export function fitRidge(input: PolicyInput, lambda: number, intercept = 0): Rid
 }
 
 /** @param change of Σr² by the model: λ|θ₀|² − θᵀ(Σrx + λθ₀). @throws Corrupt `reward-sums`. */
-function squaresOf({ armIds, sums }: PolicyInput, arm: number, change: number): number {
+function squaresOf({ armIds, delayCorrected, sums }: PolicyInput, arm: number, change: number): number {
   const rewards = sums[arm]![SUM_RR]!;
-  if (rewards + change >= -ROUNDING * (1 + rewards)) return Math.max(rewards + change, 0);
+  // What few rewards have had time to come may be exceeded by those that did: A is not that of their contexts then.
+  if (delayCorrected === true || rewards + change >= -ROUNDING * (1 + rewards)) return Math.max(rewards + change, 0);
   throw new Corrupt(
     'reward-sums',
     `arm ${armIds[arm]}: its model explains ${-change} of Σr² = ${rewards}; its sums are wrong`,

@@ -36,6 +36,8 @@ import {
 import { rolledUpBefore } from '../../core/learning/roll-up.ts';
 import type { RolledUp, SumDelta } from '../../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../../core/learning/tally.ts';
+import { timeOf } from '../log/copied.ts';
+import { assertSameCount } from '../log/partition-count.ts';
 import type { Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
 
@@ -89,7 +91,10 @@ export class PartitionJoin {
     this.dueStepMs = Math.max(1, Math.floor(decisionMemoryMs(options.rules.limits) / DUE_STEPS));
   }
 
-  /** @returns a join that goes on from the store, or an empty one on a cleared store when it holds nothing usable. */
+  /**
+   * @returns a join that goes on from the store, or an empty one on a cleared store when it holds nothing usable.
+   * @throws Corrupt `partitions-changed`.
+   */
   static async open(options: PartitionJoinOptions): Promise<PartitionJoin> {
     const join = new PartitionJoin(options);
     if (await join.load()) return join;
@@ -102,9 +107,9 @@ export class PartitionJoin {
     const bytes = store.getNamed(HEADER_KEY);
     const header = bytes === undefined ? null : decodeHeader(bytes);
     if (header === null) return false;
+    assertSameCount('the input', partitions, { what: 'the local store', count: header.partitions });
     const fits =
       header.partition === partition &&
-      header.partitions === partitions &&
       JSON.stringify(header.lines) === JSON.stringify(this.lines) &&
       JSON.stringify(header.limits) === JSON.stringify(rules.limits);
     if (!fits) return false;
@@ -132,7 +137,7 @@ export class PartitionJoin {
   fold(records: readonly InputRecord[], replayed?: Replayed): Refused[] {
     const refused: Refused[] = [];
     for (const input of records) {
-      const clockMs = this.state.observe(input.stream, input.nextOffset, input.record.appendTimeMs);
+      const clockMs = this.state.observe(input.stream, input.nextOffset, timeOf(input.record));
       try {
         this.learn(input, clockMs, replayed);
       } catch (error) {
@@ -233,11 +238,13 @@ export class PartitionJoin {
   private rollUp(): RolledUp[] {
     const { rules, rollUpAgeMs } = this.options;
     if (rollUpAgeMs === undefined) return [];
-    const now = { lowClockMs: lowClock(this.state.clocks), ageMs: rollUpAgeMs };
-    return this.state.sums.changedExperiments().flatMap((id) => {
+    const { clocks, sums } = this.state;
+    const lowClockMs = lowClock(clocks);
+    return sums.changedExperiments().flatMap((id) => {
       const experiment = rules.experiments.get(experimentOfLine(id));
       if (experiment === undefined) return [];
-      return this.state.sums.rollUp(id, rolledUpBefore(experiment, now)) ?? [];
+      const times = { lowClockMs, newestCohort: sums.newestCohort(id) };
+      return sums.rollUp(id, rolledUpBefore(experiment, times, rollUpAgeMs)) ?? [];
     });
   }
 
@@ -255,6 +262,19 @@ export class PartitionJoin {
   async writeGroups(replayed?: Replayed): Promise<void> {
     this.expire(replayed);
     await this.options.store.commit();
+  }
+
+  /** Takes every group out of the store. */
+  *takeGroups(): Generator<Group> {
+    const { store } = this.options;
+    for (;;) {
+      const units = store.takeDue(Number.MAX_VALUE, DUE_AT_ONCE) as UnitId[];
+      if (units.length === 0) return;
+      for (const unitId of units) {
+        yield decodeStoredGroup(unitId, store.get(unitId)!);
+        store.delete(unitId);
+      }
+    }
   }
 
   /** Takes over tallies that are published already. */
@@ -281,6 +301,11 @@ export class PartitionJoin {
     const { store } = this.options;
     const names = store.names().filter((name) => name.startsWith(SUMS_FROM));
     return names.map((name) => Buffer.from(store.getNamed(name)!));
+  }
+
+  /** About how many bytes the units that are pending take, with the sums. */
+  pendingBytes(): number {
+    return this.options.store.heldBytes();
   }
 
   progress(): ProgressTally {

@@ -7,6 +7,7 @@ import kafkajs from 'kafkajs';
 import type { Broker } from 'kafkajs-internals';
 import { Invalid } from '../../core/errors.ts';
 import { balance, type GroupMember } from '../log/balance.ts';
+import type { Position } from '../log/port.ts';
 import type { Connection, Session } from './connection.ts';
 import { typeOf } from './errors.ts';
 
@@ -98,6 +99,21 @@ export class GroupSession {
         memberId: this.#memberId,
       }),
     );
+  }
+
+  /** Best effort, as it only tells others; the next heartbeat finds what went wrong. */
+  async show(positions: readonly Position[]): Promise<void> {
+    if (positions.length === 0) return;
+    const topics = [...Map.groupBy(positions, ({ topic }) => topic)].map(([topic, some]) => ({
+      topic,
+      partitions: some.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+    }));
+    const [groupId, groupGenerationId, memberId] = [this.#groupId, this.#generationId, this.#memberId];
+    const told = this.#ask('commit offsets of', (broker) =>
+      broker.offsetCommit({ groupId, groupGenerationId, memberId, topics }),
+    );
+    // Refused for good, for lack of rights, say: a group whose lag nobody sees is as good a group.
+    await told.catch(() => undefined);
   }
 
   /** Best effort: a coordinator that cannot hear it now will notice the silence. */

@@ -137,6 +137,15 @@ declare module 'kafkajs-internals' {
       groupAssignment: readonly { memberId: string; memberAssignment: Buffer }[];
     }): Promise<{ memberAssignment: Buffer }>;
     heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+    offsetCommit(request: {
+      groupId: string;
+      groupGenerationId: number;
+      memberId: string;
+      topics: readonly {
+        topic: string;
+        partitions: readonly { partition: number; offset: string }[];
+      }[];
+    }): Promise<unknown>;
     leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   }
 }

@@ -1,26 +1,29 @@
 /**
  * Membership of a Kafka consumer group, for assignment alone: joins, heartbeats and hands partitions over one by one
  * (the cooperative protocol of KIP-429: a partition is given away only after its owner let go of it, the others keep
- * working). Owns the generation and the list of owned partitions. Commits no offsets and reads no records.
+ * working). Owns the generation and the list of owned partitions. Reads no records, and commits offsets only for those who
+ * watch the group from outside.
  *
  * kafkajs's own consumer is not used: it rejoins without waiting for `revoked`, and may stop for good when it crashes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, Invalid, Unavailable } from '../../core/errors.ts';
 import { difference } from '../log/balance.ts';
-import type { GroupMembership, MembershipHandlers } from '../log/port.ts';
+import type { GroupMembership, MembershipHandlers, Position } from '../log/port.ts';
 import { Signal } from '../log/signal.ts';
 import { Connection, type KafkaLogger, type KafkaOptions } from './connection.ts';
 import { GroupSession, type Verdict } from './group-session.ts';
 
 const RETRY_PAUSE_MS = 250;
 const FIRST_JOIN_ATTEMPTS_MAX = 20;
+const SHOWN_EVERY_MS = 5_000;
 
 interface JoinOptions {
   readonly groupId: string;
   readonly topic: string;
   readonly sessionTimeoutMs: number;
   readonly handlers: MembershipHandlers;
+  readonly positions?: () => readonly Position[];
 }
 
 export class KafkaMembership implements GroupMembership {
@@ -99,7 +102,7 @@ export class KafkaMembership implements GroupMembership {
       }
       joined();
       isMember = true;
-      const beating = this.#beat(group);
+      const beating = this.#beat(group, options);
       const given = difference(this.#owned, answer.partitions);
       try {
         await this.#revoke(given, options);
@@ -128,8 +131,9 @@ export class KafkaMembership implements GroupMembership {
   }
 
   /** Heartbeats, also while handlers run, until told to stop or told anything but "you are a member". */
-  #beat(group: GroupSession): { stop(): void; readonly done: Promise<Verdict> } {
+  #beat(group: GroupSession, { positions }: JoinOptions): { stop(): void; readonly done: Promise<Verdict> } {
     let stopped = false;
+    let shownAtMs = performance.now();
     const beat = async (): Promise<Verdict> => {
       for (;;) {
         await this.#wake.wait(group.heartbeatMs);
@@ -137,6 +141,9 @@ export class KafkaMembership implements GroupMembership {
         const answer = await group.heartbeat();
         const isBlip = answer.verdict === 'away' && !group.isSessionOver();
         if (answer.verdict !== 'member' && !isBlip) return answer;
+        if (positions === undefined || performance.now() - shownAtMs < SHOWN_EVERY_MS) continue;
+        shownAtMs = performance.now();
+        await group.show(positions());
       }
     };
     const stop = (): void => {

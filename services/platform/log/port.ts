@@ -9,6 +9,9 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** An offset to read next, or up to which something is done. */
+export type Position = TopicPartition & { readonly offset: number };
+
 export interface LogRecord {
   readonly offset: number;
   /** When the log appended it (LogAppendTime), never the producer's word. */
@@ -32,9 +35,9 @@ export interface LogReader {
    * Replaces the assignment. An offset below the log's start reads from the start; one beyond its end makes poll throw
    * Corrupt `offset-beyond-end`: whoever remembers it has seen records that the log has lost.
    */
-  assign(positions: readonly (TopicPartition & { readonly offset: number })[]): void;
+  assign(positions: readonly Position[]): void;
   /** Moves one assigned partition; records fetched ahead are discarded. */
-  seek(to: TopicPartition & { readonly offset: number }): void;
+  seek(to: Position): void;
   /**
    * At most one batch for each assigned partition, in offset order; empty when nothing came within the wait.
    * Partitions take fair turns. Calls do not overlap.
@@ -83,6 +86,11 @@ export interface GroupMembership {
     readonly topic: string;
     readonly sessionTimeoutMs: number;
     readonly handlers: MembershipHandlers;
+    /**
+     * Up to where the work on what is owned is done. Asked now and then, and told to the log for those who watch groups
+     * from outside (lag dashboards), where there may be any; nobody here ever reads it.
+     */
+    positions?(): readonly Position[];
   }): Promise<void>;
   /** Revokes what is owned, then leaves. */
   leave(): Promise<void>;

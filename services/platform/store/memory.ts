@@ -62,6 +62,13 @@ export class MemoryStore implements Store {
     return [...this.named.keys()];
   }
 
+  heldBytes(): number {
+    let bytes = 0;
+    for (const [unit, { value }] of this.units) bytes += unit.length + value.length;
+    for (const [name, value] of this.named) bytes += name.length + value.length;
+    return bytes;
+  }
+
   async commit(): Promise<void> {
     this.before.units.clear();
     this.before.named.clear();

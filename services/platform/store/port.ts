@@ -23,6 +23,8 @@ export interface Store {
   putNamed(name: string, value: Uint8Array): void;
   deleteNamed(name: string): void;
   names(): string[];
+  /** About how many bytes all that is there takes, what was replaced or deleted left out. */
+  heldBytes(): number;
   /** All that was put and deleted since the last commit, or nothing of it. @throws Unavailable when the disk refuses. */
   commit(): Promise<void>;
   /** Empties the store. */

@@ -13,6 +13,8 @@ import type {
 } from '../../../services/core/events.ts';
 
 export interface Shape {
+  /** Of topics of its own, when they must not be those that others of the same shape have filled. */
+  readonly name?: string;
   /** Decisions without reward that come first. */
   readonly pending: number;
   /** Decisions that follow, every second with a reward. */
@@ -25,7 +27,12 @@ export interface Shape {
 
 export type BenchEvent =
   | { readonly decision: Decision; readonly reward?: never }
-  | { readonly reward: Reward; readonly decision?: never };
+  | {
+      readonly reward: Reward;
+      /** That it is learned for. */
+      readonly experimentId: ExperimentId;
+      readonly decision?: never;
+    };
 
 const DELAY = 10_000;
 const SPREAD = 40_000;
@@ -51,8 +58,10 @@ export function* events(shape: Shape, beginMs: number): Generator<BenchEvent> {
         due.set(at, [...(due.get(at) ?? []), step]);
       }
     }
-    for (const decided of due.get(step) ?? [])
-      yield { reward: rewardOf(decided, atMs, beginMs + decided * STEP_MS, shape) };
+    for (const decided of due.get(step) ?? []) {
+      const reward = rewardOf(decided, atMs, beginMs + decided * STEP_MS, shape);
+      yield { reward, experimentId: experimentOf(decided, shape) };
+    }
     due.delete(step);
   }
 }
@@ -69,7 +78,7 @@ function decisionOf(step: number, atMs: number, shape: Shape): Decision {
   const dice = mix(step, 2);
   return {
     decisionId: uuid(step, atMs) as DecisionId,
-    experimentId: experimentId((dice & 1023) % shape.experiments),
+    experimentId: experimentOf(step, shape),
     experimentVersion: 1,
     unitId: unitOf(step, shape),
     slots: [{ armId: armId(((dice >>> 10) & 1023) % shape.arms), propensity: 1 / shape.arms }],
@@ -80,6 +89,10 @@ function decisionOf(step: number, atMs: number, shape: Shape): Decision {
     features: Array.from({ length: shape.dimension }, (_, at) => (at === 0 ? 1 : (mix(step, 3 + at) & 65535) / 65536)),
     decidedAtMs: atMs,
   };
+}
+
+function experimentOf(step: number, { experiments }: Shape): ExperimentId {
+  return experimentId((mix(step, 2) & 1023) % experiments);
 }
 
 function rewardOf(step: number, atMs: number, decidedAtMs: number, shape: Shape): Reward {

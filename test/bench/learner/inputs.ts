@@ -3,7 +3,7 @@
  * stack, since filling takes longer than reading. Owns nothing after `prepare`.
  */
 import { crc32 } from 'node:zlib';
-import { createCodecs } from '../../../services/contracts/codec.ts';
+import { type Codecs, createCodecs } from '../../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
 import { loadSchemas } from '../../../services/contracts/schemas.ts';
 import type { Experiment, PolicySpec } from '../../../services/core/experiment.ts';
@@ -27,7 +27,7 @@ export const PARTITIONS = 4;
 const DAY_MS = 86_400_000;
 const BATCH_RECORDS = 2_000;
 /** Decisions lie in the past, at the most so far back that they are well within the window. */
-const BEGIN_MS_AGO = 14 * DAY_MS;
+export const BEGIN_MS_AGO = 14 * DAY_MS;
 
 export interface Cluster {
   readonly log: KafkaLog;
@@ -35,9 +35,10 @@ export interface Cluster {
 }
 
 /** Everything before topic names of this shape, under the schemas as they are. */
-export function prefixOf({ pending, live, experiments, arms, dimension }: Shape): string {
+export function prefixOf({ name, pending, live, experiments, arms, dimension }: Shape): string {
   const texts = [...loadSchemas().values()].map(({ text }) => text).join();
-  return `bench-${crc32(texts).toString(36)}-${pending}-${live}-${experiments}-${arms}-${dimension}.`;
+  const own = name === undefined ? '' : `-${name}`;
+  return `bench-${crc32(texts).toString(36)}-${pending}-${live}-${experiments}-${arms}-${dimension}${own}.`;
 }
 
 /**
@@ -46,16 +47,41 @@ export function prefixOf({ pending, live, experiments, arms, dimension }: Shape)
  * not see what follows, or it would read the rewards long before their decisions.
  */
 export async function prepareInputs(cluster: Cluster, shape: Shape, part: 'pending' | 'all'): Promise<TopicNames> {
-  const topics = topicNames(prefixOf(shape));
-  await prepareOutputs(cluster, topics);
-  const codecs = createCodecs(await openRegistrySource(cluster.registry, topics), topics);
+  const { topics, codecs } = await prepareTopics(cluster, shape);
   const wanted = part === 'pending' ? shape.pending : eventCount(shape);
   const there = await heldIn(cluster, topics);
   if (there >= wanted) return topics;
   if (there > shape.pending)
     throw new Error(`${topics.decisions} is half filled: begin anew with \`npm run stack -- down\``);
+  await define(cluster, shape, { topics, codecs });
+  await fill(cluster, shape, { topics, codecs, from: there, to: wanted });
+  return topics;
+}
+
+/** The input topics of a shape, with nothing in them but what was. */
+async function prepareTopics(cluster: Cluster, shape: Shape): Promise<Inputs> {
+  const topics = topicNames(prefixOf(shape));
+  await prepareOutputs(cluster, topics);
+  return { topics, codecs: createCodecs(await openRegistrySource(cluster.registry, topics), topics) };
+}
+
+/** Topics of a shape with its definitions and no events. */
+export async function prepareEmpty(cluster: Cluster, shape: Shape): Promise<Inputs> {
+  const inputs = await prepareTopics(cluster, shape);
+  await define(cluster, shape, inputs);
+  return inputs;
+}
+
+export async function removeInputs({ log }: Cluster, shape: Shape): Promise<void> {
+  const topics: readonly string[] = Object.values(topicNames(prefixOf(shape)));
+  const counts = await Promise.all(topics.map((topic) => log.admin.partitionCount(topic)));
+  const there = topics.filter((_topic, at) => counts[at] !== null);
+  if (there.length > 0) await log.admin.deleteTopics(there);
+}
+
+async function define({ log }: Cluster, shape: Shape, { topics, codecs }: Inputs): Promise<void> {
   const definitions = new ExperimentStore({
-    log: cluster.log,
+    log,
     topic: topics.experiments,
     codec: codecs.experiment,
     onRefused: (error) => {
@@ -63,8 +89,6 @@ export async function prepareInputs(cluster: Cluster, shape: Shape, part: 'pendi
     },
   });
   for (const one of experimentsOf(shape)) await definitions.apply(one);
-  await fill(cluster, shape, { topics, codecs, from: there, to: wanted });
-  return topics;
 }
 
 async function heldIn({ log }: Cluster, topics: TopicNames): Promise<number> {
@@ -72,9 +96,12 @@ async function heldIn({ log }: Cluster, topics: TopicNames): Promise<number> {
   return ends.reduce((sum, { end }) => sum + end, 0);
 }
 
-interface Filling {
+export interface Inputs {
   readonly topics: TopicNames;
-  readonly codecs: ReturnType<typeof createCodecs>;
+  readonly codecs: Codecs;
+}
+
+interface Filling extends Inputs {
   /** Events by their place in the order in which they are made. */
   readonly from: number;
   readonly to: number;
@@ -86,7 +113,7 @@ export async function prepareOutputs({ log, registry }: Cluster, topics: TopicNa
   await registerAll(registry, topics);
 }
 
-function experimentsOf({ experiments, arms, dimension }: Shape): Experiment[] {
+export function experimentsOf({ experiments, arms, dimension }: Shape): Experiment[] {
   return Array.from({ length: experiments }, (_, index) =>
     experiment({
       id: experimentId(index),

@@ -9,6 +9,16 @@ import { createInterface } from 'node:readline';
 import { CHECKOUT } from '../../../deploy/local/ensure.ts';
 import type { PerStream } from '../../../services/core/events.ts';
 
+/** That a thread began to read a partition. */
+export interface Opening {
+  readonly partition: number;
+  /** What it was restored from. */
+  readonly from: string;
+  /** Events that were learned already. */
+  readonly reflected: number;
+  readonly atMs: number;
+}
+
 export interface Usage {
   /** Of all its threads, user and system, in µs. */
   readonly cpuUs: number;
@@ -23,8 +33,12 @@ export class LearnerProcess {
   private readonly child: ChildProcess;
   private readonly lines: string[] = [];
   private readonly firstOpened = Promise.withResolvers<Usage>();
+  private readonly ended = Promise.withResolvers<never>();
+  /** In the order of time; a partition that goes from one thread to another is opened again. */
+  readonly openings: Opening[] = [];
+  /** When all threads were members of the group; 0 before. */
+  startedAtMs = 0;
   private port = 0;
-  private reflected = 0;
 
   constructor(environment: Readonly<Record<string, string>>, nodeArgs: readonly string[]) {
     this.child = spawn(process.execPath, [...nodeArgs, 'services/learner/main.ts'], {
@@ -35,21 +49,34 @@ export class LearnerProcess {
     createInterface({ input: this.child.stderr! }).on('line', (line) => {
       this.lines.push(line);
       if (this.lines.length > LINES_KEPT) this.lines.shift();
-      if (line.includes('"msg":"started"')) this.port = (JSON.parse(line) as { port: number }).port;
-      if (!line.includes('"msg":"partition opened"')) return;
-      const { offsets } = JSON.parse(line) as { offsets: PerStream };
-      this.reflected += offsets.decisions + offsets.rewards;
-      // From here on it reads.
-      this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
+      this.heed(line);
     });
-    this.child.once('close', () =>
-      this.firstOpened.reject(new Error(`the learner stopped:\n${this.lines.join('\n')}`)),
-    );
+    this.child.once('close', () => {
+      const error = new Error(`the learner stopped:\n${this.lines.join('\n')}`);
+      this.firstOpened.reject(error);
+      this.ended.reject(error);
+    });
+    // Who does not ask whether it runs need not know.
+    this.ended.promise.catch(() => {});
+    this.firstOpened.promise.catch(() => {});
   }
 
-  /** Events that the stores of its partitions reflected when they were opened. */
-  get learnedBefore(): number {
-    return this.reflected;
+  private heed(line: string): void {
+    const atMs = performance.now();
+    if (line.includes('"msg":"started"')) {
+      this.port = (JSON.parse(line) as { port: number }).port;
+      this.startedAtMs = atMs;
+    }
+    if (!line.includes('"msg":"partition opened"')) return;
+    const { offsets, ...opening } = JSON.parse(line) as { offsets: PerStream; partition: number; from: string };
+    this.openings.push({ ...opening, reflected: offsets.decisions + offsets.rewards, atMs });
+    // From here on it reads.
+    this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
+  }
+
+  /** Rejects with its last lines when it has stopped. */
+  get stopped(): Promise<never> {
+    return this.ended.promise;
   }
 
   /** What it had used when its first partition began to read. */
@@ -75,13 +102,14 @@ export class LearnerProcess {
     return (sum('croupier_learner_commit_seconds_sum') * 1_000) / sum('croupier_learner_commit_seconds_count');
   }
 
-  /** @throws Error with its last lines when it has stopped by itself. */
-  assertRunning(): void {
-    if (this.hasExited()) throw new Error(`the learner stopped:\n${this.lines.join('\n')}`);
-  }
-
   private hasExited(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Without warning, as a machine that loses its power. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await once(this.child, 'exit');
   }
 
   async stop(): Promise<void> {

@@ -11,10 +11,10 @@ import {
 import {
   type Arm,
   ATTRIBUTION_MODELS,
+  DELAY_MODES,
   type Feature,
   FOLDS,
   type Fold,
-  type MissingMode,
   type RewardSpec,
 } from '../../../services/core/experiment.ts';
 import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
@@ -54,24 +54,24 @@ const VISITOR_VALUES = [...VALUES, 'metric.click + (context.age - 40) / 8 - arm.
 const ENCODED = allContexts(CONTEXT).map((values) => [...encodeContext(CONTEXT, values).features]);
 /**
  * Two experiments, one of them with counts by pattern of the context, that learn from the same rewards, by attributions,
- * folds and formulas drawn at random; units are often crowded.
+ * folds, formulas and ways with delays drawn at random; units are often crowded.
  */
 const given = fc
   .record({
     models: fc.tuple(fc.constantFrom(...ATTRIBUTION_MODELS), fc.constantFrom(...ATTRIBUTION_MODELS)),
     folds: fc.tuple(fc.constantFrom(...FOLDS), fc.constantFrom(...FOLDS)),
     values: fc.tuple(fc.constantFrom(...VISITOR_VALUES), fc.constantFrom(...VALUES)),
-    missing: fc.constantFrom<MissingMode>('impute', 'labelled'),
+    delays: fc.tuple(fc.constantFrom(...DELAY_MODES), fc.constantFrom(...DELAY_MODES)),
     unitEventsMax: fc.constantFrom(1, 2, 3, 200),
     unitSpanMs: fc.constantFrom(20, 50, 150, 300),
   })
-  .map(({ models, folds, values, missing, ...crowding }) => ({
+  .map(({ models, folds, values, delays, ...crowding }) => ({
     ...rules(
       experiment({
         arms: ARMS,
         context: VISITOR,
         attribution: { model: models[0], windowMs: 100 },
-        reward: valued(values[0], folds, { max: 4, missing: 'impute' }),
+        reward: valued(values[0], folds, { max: 4, delay: delays[0] }),
       }),
       experiment({
         id: 'layout' as ExperimentId,
@@ -79,7 +79,7 @@ const given = fc
         layout: { aspects: [{ name: 'button', variants: ['A', 'B', 'C'] }], crosses: [] },
         context: CONTEXT,
         attribution: { model: models[1], windowMs: 100 },
-        reward: valued(values[1], folds, { max: 2, missing }),
+        reward: valued(values[1], folds, { max: 2, delay: delays[1] }),
       }),
     ),
     limits: { ...LIMITS, ...crowding },

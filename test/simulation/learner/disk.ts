@@ -86,6 +86,10 @@ export class SimulatedStore implements Store {
     this.change((store) => store.deleteNamed(name));
   }
 
+  heldBytes(): number {
+    return this.content.heldBytes();
+  }
+
   names(): string[] {
     return this.content.names();
   }

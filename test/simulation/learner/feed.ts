@@ -22,7 +22,9 @@ const TOPICS = topicNames();
 const UNKNOWN_VERSION = 1_000;
 const UNIT_SPAN_MS = 5_000;
 const MODELS = ['last-touch', 'every-decision', 'first-touch'] as const;
-const FOLDS = ['sum', 'last', 'mean'] as const;
+const FOLDS = ['first', 'last', 'mean', 'sum'] as const;
+/** What corrects for delays keeps the sums of `impute` too. */
+const DELAYS = ['delay-corrected', 'impute', 'labelled', 'mature'] as const;
 
 export class Feed {
   logNowMs = T0;
@@ -150,7 +152,7 @@ function definitionOf(index: number): Experiment {
     cohortMs: 1_000,
     reward: rewardSpec({
       metrics: { click: { fold: FOLDS[index % FOLDS.length]! } },
-      missing: index === 2 ? 'labelled' : 'impute',
+      delay: DELAYS[index % DELAYS.length]!,
     }),
   });
 }

@@ -19,7 +19,7 @@ const SHRINK_RUNS_MAX = 400;
 const SHRUNK_MAX = 3;
 /** Told one by one. */
 const TOLD_MAX = 20;
-const MUTATION_SEEDS_MAX = 600;
+const MUTATION_SEEDS_MAX = 1_500;
 
 interface Options {
   readonly seeds: number;

@@ -75,6 +75,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'return true;',
   },
   {
+    name: 'a first reward that was taken back stays in the delays',
+    file: 'core/learning/sums.ts',
+    find: 'if (had !== null) cells[FIRST_REWARDS + delayBucket(had, windowMs)]! -= 1;',
+    replace: '',
+  },
+  {
+    name: 'cohorts are rolled up before they are mature',
+    file: 'core/learning/roll-up.ts',
+    find: 'return Math.min(old, matureBefore(experiment, newestCohort));',
+    replace: 'return old;',
+  },
+  {
     name: 'progress is published before its sums',
     file: 'learner/tally-task.ts',
     find: 'await this.write([...this.unpublished]',

@@ -90,7 +90,7 @@ export type Fault = { readonly atMs: number } & (
 );
 export type SlowTopic = 'decisions' | 'rewards' | 'tallies' | 'experiments';
 
-export const EXPERIMENTS = 3;
+export const EXPERIMENTS = 4;
 const YEAR_MS = 365 * 86_400_000;
 const UNITS = 8;
 

@@ -88,7 +88,7 @@ class Simulation {
       network,
       codecs,
       topics: TOPICS,
-      settings: { ...plan.settings, limits: limitsOf(plan), groupId: 'learners', reopenDelayMs: 5 },
+      settings: { ...plan.settings, generation: 1, limits: limitsOf(plan), groupId: 'learners', reopenDelayMs: 5 },
       fail: (what) => this.fail(what),
     });
   }

@@ -98,18 +98,18 @@ class PartitionTruth {
   readonly end: PerStream;
   readonly rules: Rules;
   private readonly inputs: Inputs;
-  private reader: Reading;
+  private reader: CoreReading;
 
   constructor(inputs: Inputs, rules: Rules) {
     this.inputs = inputs;
     this.rules = rules;
     this.end = { decisions: inputs.decisions.length, rewards: inputs.rewards.length };
-    this.reader = new Reading(rules);
+    this.reader = new CoreReading(rules);
   }
 
   /** Reads on when it can, else from the start. */
-  at(cut: PerStream): Reading {
-    if (!reflectedBy(this.reader.state.offsets, cut)) this.reader = new Reading(this.rules);
+  at(cut: PerStream): CoreReading {
+    if (!reflectedBy(this.reader.state.offsets, cut)) this.reader = new CoreReading(this.rules);
     const { offsets } = this.reader.state;
     for (const stream of ['decisions', 'rewards'] as const) {
       for (const record of this.inputs[stream].slice(offsets[stream], cut[stream])) this.reader.read(record);
@@ -118,7 +118,8 @@ class PartitionTruth {
   }
 }
 
-class Reading extends Oracle {
+/** Reads records as they stand on the log, with what cannot be learned from. */
+export class CoreReading extends Oracle {
   /** As stream/offset. */
   readonly refused = new Set<string>();
 

@@ -14,7 +14,7 @@ arms: [none, five, ten]
 policy: { kind: beta-ts }
 slots: 2
 context: [{ name: plan, kind: category, values: [free, paid] }, { name: age, kind: number, mean: 40, scale: 10 }]
-reward: { metrics: { revenue: { fold: sum } }, min: 0, max: 100 }
+reward: { metrics: { revenue: { fold: max } }, min: 0, max: 100, delay: delay-corrected }
 attribution: { window: 30d }
 `;
 const ID = '019b7692-d800-7000-8000-000000000001' as DecisionId;
@@ -107,6 +107,7 @@ test('the answer names context, statistics, probabilities and draw', async () =>
     '31',
     'cumulative',
     'pulls',
+    'effective exposure',
     'draw',
     'digest',
     String(decision.slots[0]!.propensity),

@@ -8,8 +8,13 @@ import { subjectOf, topicNames } from '../../../services/contracts/keys.ts';
 import { REFUSALS } from '../../../services/contracts/refusals.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { Decision, Reward } from '../../../services/core/events.ts';
-import { ATTRIBUTION_MODELS, type Experiment } from '../../../services/core/experiment.ts';
+import { ATTRIBUTION_MODELS, DELAY_MODES, type Experiment } from '../../../services/core/experiment.ts';
+import { DELAYS } from '../../../services/core/learning/sums.ts';
+import type { Tally } from '../../../services/core/learning/tally.ts';
+import { DELAYS_SIZE } from '../../../services/core/sums/delays.ts';
+import { ExactVector } from '../../../services/core/sums/exact.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
+import { rewardSpec } from '../../support/reward-spec.ts';
 import {
   a1,
   a2,
@@ -27,6 +32,13 @@ import {
 const topics = topicNames('test.');
 const source = embeddedSchemaSource(topics);
 const codecs = createCodecs(source, topics);
+
+function delays(count: number): ExactVector {
+  const counts = new ExactVector(DELAYS_SIZE);
+  counts.beginRound().fill(count);
+  counts.normalize();
+  return counts;
+}
 
 function codeOf(act: () => unknown): string {
   try {
@@ -51,9 +63,18 @@ describe('every kind of record comes back as it was written', () => {
     const defined = { ...experiment, attribution: { ...experiment.attribution, model } };
     expect(roundTrip(codecs.experiment, defined)).toEqual(defined);
   });
+  it.each([...DELAY_MODES])('experiments that take delays as %s', (delay) => {
+    const metrics = { click: { fold: 'max' } } as const;
+    const defined = { ...experiment, reward: rewardSpec({ metrics, max: 1, delay }) };
+    expect(roundTrip(codecs.experiment, defined)).toEqual(defined);
+  });
   it('experiments with a layout', () => expect(roundTrip(codecs.experiment, page)).toEqual(page));
   it('progress', () => expect(roundTrip(codecs.tally, progressTally)).toEqual(progressTally));
   it('sums, to the bit', () => expect(roundTrip(codecs.tally, sumsTally)).toEqual(sumsTally));
+  it('delays, to the bit', () => {
+    const counted: Tally = { ...sumsTally, sums: new Map([...sumsTally.sums, [DELAYS, delays(3)]]) };
+    expect(roundTrip(codecs.tally, counted)).toEqual(counted);
+  });
   it('snapshots, to the bit', () => expect(roundTrip(codecs.snapshot, snapshot)).toEqual(snapshot));
   it('dead letters', () => {
     const record = {
@@ -182,6 +203,16 @@ describe('bytes are refused with a stable code', () => {
       bytes.writeDoubleLE(wrong, cell);
       expect(codeOf(() => codecs.tally.decode(bytes))).toBe('contradictory');
     }
+  });
+
+  it('contradictory: delays of another number of ticks and buckets', () => {
+    const sums = new Map([[DELAYS, vector(1, 2)]]);
+    expect(codeOf(() => codecs.tally.decode(codecs.tally.encode({ ...sumsTally, sums })))).toBe('contradictory');
+  });
+
+  it('contradictory: delays corrected for where they cannot be', () => {
+    const reward = rewardSpec({ metrics: { click: { fold: 'sum' } }, delay: 'delay-corrected' });
+    expect(codeOf(() => codecs.experiment.encode({ ...experiment, reward }))).toBe('contradictory');
   });
 
   it('contradictory: a cross of what cannot be crossed', () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type DigestInput, snapshotDigest } from '../../../services/contracts/digest.ts';
 import type { ArmId, ExperimentId } from '../../../services/core/events.ts';
+import { DELAYS } from '../../../services/core/learning/sums.ts';
 import { ExactVector } from '../../../services/core/sums/exact.ts';
 import { a1, a2, coupon, vector } from './fixtures.ts';
 
@@ -39,6 +40,16 @@ describe('a digest', () => {
 
   it('stays what it was: digests of other releases are compared with it', () => {
     expect(snapshotDigest(input)).toBe('838b1bdcf0a2e499ca891858b3f3040aee5b433303b6f9dba33fe28f9a41ca44');
+  });
+
+  it('tells delays apart, and those that were never counted from nothing', () => {
+    const withDelays = (...cells: number[]): DigestInput => ({
+      ...input,
+      sums: new Map([...input.sums, [DELAYS, vector(...cells)]]),
+    });
+    const digests = [input, withDelays(1, 0), withDelays(0, 1)].map(snapshotDigest);
+    expect(new Set(digests).size).toBe(3);
+    expect(snapshotDigest(withDelays(0, 0))).toBe(snapshotDigest(input));
   });
 
   it('does not depend on the order of maps, on zero vectors, on −0 or on how sums were carried', () => {

@@ -46,7 +46,7 @@ context:
   - { name: age, kind: number, mean: 40, scale: 15 }
   - { name: campaign, kind: hash, buckets: 8 }
   - { name: value_by_region, kind: cross, of: [is_high_value, region] }
-reward: { metrics: { ltv: { fold: last }, ltv-d7: { fold: max, default: 1.5 } }, value: 'metric.ltv + metric["ltv-d7"] - arm.cost * context.is_high_value - context.age / 10', min: 0, max: 250, missing: labelled }
+reward: { metrics: { ltv: { fold: last }, ltv-d7: { fold: max, default: 1.5 } }, value: 'metric.ltv + metric["ltv-d7"] - arm.cost * context.is_high_value - context.age / 10', min: 0, max: 250, delay: labelled }
 attribution: { model: last-touch, window: 30d }
 cohort: 12h
 forgetting: { halfLife: 7d }
@@ -106,7 +106,7 @@ describe('an experiment file', () => {
           metrics: { ltv: { fold: 'last' }, 'ltv-d7': { fold: 'max', default: 1.5 } },
           value: 'metric.ltv + metric["ltv-d7"] - arm.cost * context.is_high_value - context.age / 10',
           max: 250,
-          missing: 'labelled',
+          delay: 'labelled',
         }),
         attribution: { model: 'last-touch', windowMs: 30 * 86_400_000 },
         cohortMs: 12 * 3_600_000,
@@ -130,7 +130,7 @@ describe('an experiment file', () => {
       reward: {
         metrics: new Map([['clicks', { fold: 'max', default: 0 }]]),
         value: { text: 'metric.clicks' },
-        missing: 'impute',
+        delay: 'impute',
       },
       attribution: { model: 'last-touch', windowMs: 90_000 },
       cohortMs: 86_400_000,
@@ -160,7 +160,7 @@ policy: { kind: beta-tss }
 floor: 2
 context:
   - { name: age, kind: number, scale: 0 }
-reward: { metrics: { ltv: { fold: lst } }, min: 0, missing: imputed, cost: cost }
+reward: { metrics: { ltv: { fold: lst } }, min: 0, delay: imputed, cost: cost }
 attribution: { window: 30 }
 cohort: 1x`;
     expect(problems(wrong)).toEqual([
@@ -172,8 +172,8 @@ cohort: 1x`;
       'e.yaml:8:39: context[0].scale: 0, allowed is a finite number above 0',
       'e.yaml:9:35: reward.metrics.ltv.fold: "lst", allowed are sum, max, min, first, last, mean',
       'e.yaml:9:9: reward.max: missing, allowed is a finite number',
-      'e.yaml:9:61: reward.missing: "imputed", allowed are impute, labelled',
-      'e.yaml:9:70: reward.cost, unknown key (allowed: metrics, value, min, max, missing)',
+      'e.yaml:9:59: reward.delay: "imputed", allowed are impute, labelled, mature, delay-corrected',
+      'e.yaml:9:68: reward.cost, unknown key (allowed: metrics, value, min, max, delay)',
       'e.yaml:10:24: attribution.window: 30, allowed is a duration from 1ms to 400d, such as 30d, 12h, 90s or 500ms',
       'e.yaml:11:9: cohort: "1x", allowed is a duration from 1s to 400d, such as 30d, 12h, 90s or 500ms',
       'e.yaml:5:17: policy.kind: "beta-tss", unknown policy, did you mean beta-ts? (allowed: beta-ts, ucb1, linucb, pucb)',
@@ -225,6 +225,21 @@ cohort: 1x`;
       'with a value that is no formula',
       'reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, value: exp(metric.m) }',
       'function exp is unknown, allowed are abs min max clamp',
+    ],
+    [
+      'that corrects for delays of several metrics',
+      'reward: { metrics: { m: { fold: max }, more: { fold: max } }, value: metric.m + metric.more, min: 0, max: 2, delay: delay-corrected }',
+      'reward.delay: "delay-corrected", allowed with one metric, there are 2; take mature',
+    ],
+    [
+      'that corrects for delays of a reward that goes on growing',
+      'reward: { metrics: { m: { fold: sum } }, min: 0, max: 1, delay: delay-corrected }',
+      'allowed with the folds first, max, as what follows a first reward is not corrected for; m has sum',
+    ],
+    [
+      'that corrects for delays of what costs something at once',
+      'reward: { metrics: { m: { fold: max } }, value: metric.m - 0.25, min: -1, max: 1, delay: delay-corrected }',
+      "allowed where no reward is worth min, -1; an arm's is worth -0.25",
     ],
     ['with no metric', 'reward: { metrics: {}, min: 0, max: 1 }', 'reward.metrics: {}, allowed are 1 to 20 metrics'],
     [
@@ -305,6 +320,22 @@ cohort: 1x`;
     const allowed = '(allowed: metric.m, arm.cost, context.b)';
     expect(reading('metric.m - arm.price')).toContain(`unknown name arm.price ${allowed}`);
     expect(reading('metric.m * context.a')).toContain(`unknown name context.a, did you mean context.b? ${allowed}`);
+  });
+
+  it('is refused where it corrects for delays of a value that reads the context or what arms cost, and only then', () => {
+    const arms = 'arms: [{ id: red, attributes: { cost: 2 } }, { id: green, attributes: { cost: 3 } }]';
+    const file = withSection('context: [{ name: a, kind: boolean }]', withSection(arms));
+    const worth = (value: string) =>
+      problems(
+        withSection(
+          `reward: { metrics: { m: { fold: max } }, min: 0, max: 1, value: ${value}, delay: delay-corrected }`,
+          file,
+        ),
+      ).join();
+    expect(worth('metric.m / 2')).toBe('');
+    expect(worth('metric.m * arm.cost')).toBe('');
+    expect(worth('metric.m * context.a')).toContain('do not read the context; it reads context.a');
+    expect(worth('metric.m - arm.cost')).toContain("where no reward is worth min, 0; an arm's is worth -2");
   });
 
   it('is refused beyond the limits, and accepted at them', () => {

@@ -209,7 +209,6 @@ describe('a local store', () => {
   it.each<[string, Partial<StoreHeader>]>([
     ['of another format', { format: FORMAT + 1 }],
     ['of another partition', { partition: 3 }],
-    ['made under another number of partitions', { partitions: 5 }],
     ['made under other limits', { limits: { ...TRAFFIC_LIMITS, graceMs: 499 } }],
     ['ahead of the log, as after the log lost its end', { offsets: { decisions: 100_000, rewards: 1 } }],
   ])('%s is not used', async (_what, change) => {

@@ -48,6 +48,7 @@ it('a learner shows what it has read, what waits, what became of every event, an
   });
   expect(valuesOf(shown, 'croupier_learner_lag_seconds')['partition="0",stream="rewards"']).toBe(0);
   expect(valuesOf(shown, 'croupier_learner_store_bytes')).toEqual({ 'partition="0"': 4_096 });
+  expect(valuesOf(shown, 'croupier_learner_pending_bytes')['partition="0"']).toBeGreaterThan(1_000);
   expect(valuesOf(shown, 'croupier_learner_log_clock_seconds')['partition="0",stream="decisions"']).toBeGreaterThan(
     T0 / 1_000,
   );

@@ -44,6 +44,13 @@ export class State {
     this.named.delete(name);
   }
 
+  /** By the share of each segment's records that count. */
+  heldBytes(): number {
+    let bytes = 0;
+    for (const { records, live, end } of this.segments.values()) if (records > 0) bytes += (end * live) / records;
+    return Math.round(bytes);
+  }
+
   segmentOf(place: number): Segment {
     const segment = this.segments.get(slotOfPlace(place));
     if (segment === undefined) throw unreadable(`there is no segment for place ${place}`);

@@ -155,6 +155,10 @@ class SegmentStore implements Store {
     return [...this.state.named.keys()];
   }
 
+  heldBytes(): number {
+    return this.state.heldBytes();
+  }
+
   async commit(): Promise<void> {
     if (this.failure !== null) throw refusedCommit(this.failure);
     this.collect();

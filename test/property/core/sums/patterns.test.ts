@@ -93,9 +93,16 @@ function deltas({ arm, pattern, before, after }: Move): SumDelta[] {
     decidedAtMs: 0,
     clockMs: 0,
   };
-  const known = { rewardUnits: before, clipped: false };
-  const moved = { rewardUnits: after, clipped: false };
-  const shared = { line: decision.experimentId, decision, slot, cohort: 0, counted: { pattern, patterns: PATTERNS } };
+  const known = { rewardUnits: before, firstDelayMs: null, clipped: false };
+  const moved = { rewardUnits: after, firstDelayMs: null, clipped: false };
+  const shared = {
+    line: decision.experimentId,
+    decision,
+    slot,
+    cohort: 0,
+    delays: null,
+    counted: { pattern, patterns: PATTERNS },
+  };
   return [
     { ...shared, before: null, after: known },
     { ...shared, before: known, after: moved },
@@ -104,7 +111,7 @@ function deltas({ arm, pattern, before, after }: Move): SumDelta[] {
 
 /** Takes back what `deltas` did. */
 function undo(delta: SumDelta): SumDelta {
-  return { ...delta, before: delta.after, after: { rewardUnits: null, clipped: false } };
+  return { ...delta, before: delta.after, after: { rewardUnits: null, firstDelayMs: null, clipped: false } };
 }
 
 function learned(all: readonly SumDelta[]): CohortSums {

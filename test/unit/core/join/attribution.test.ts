@@ -113,13 +113,16 @@ describe('the attribution model', () => {
     expect(learned(events, attributing('every-decision')).both()).toMatchObject({ A: 0, B: 0 });
   });
 
-  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival`, () => {
+  it(`every-decision stops at the last ${OWNERS_MAX}, whatever the order of arrival, and counts the others`, () => {
     const many = Array.from({ length: OWNERS_MAX + 1 }, (_, at) => dealt({ id: `m${at}`, arm: at === 0 ? 'A' : 'B' }));
     for (const order of [
       [...many, won({ value: 4 })],
       [won({ value: 4 }), ...many],
     ]) {
-      expect(learned(order, attributing('every-decision')).both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+      const after = learned(order, attributing('every-decision'));
+      expect(after.both()).toMatchObject({ A: 0, B: OWNERS_MAX });
+      expect(after.counts.passedOver).toBe(1);
+      expect(learned(order, attributing('last-touch')).counts.passedOver).toBe(0);
     }
   });
 });
@@ -176,7 +179,7 @@ describe('a decision of several arms', () => {
     const toB = [page, won({ arm: 'B', value: 4 })];
     const imputing = learned(toB, rewarding({ metrics: { click: { default: 1 } } }));
     expect(imputing.both()).toMatchObject({ A: 0.25, B: 1 });
-    const labelled = learned(toB, rewarding({ missing: 'labelled' }));
+    const labelled = learned(toB, rewarding({ delay: 'labelled' }));
     expect(labelled.arm('A')).toMatchObject({ pulls: 1, n: 0 });
     expect(labelled.arm('B')).toMatchObject({ pulls: 1, n: 1 });
   });
@@ -308,7 +311,7 @@ describe('the worth of a decision', () => {
   });
 
   it('is left out while there is no reward when only labelled decisions count', () => {
-    const given = rewarding({ missing: 'labelled' });
+    const given = rewarding({ delay: 'labelled' });
     const retraction = won({ value: null, revision: 1 });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0, sumR: 0 });
     expect(learned([dealt(), won({ value: 4 })], given).arm('A')).toMatchObject({ pulls: 1, n: 1, sumR: 1 });
@@ -334,7 +337,7 @@ describe('a value of several metrics', () => {
   });
 
   it('counts once any of them has come, when only labelled decisions count', () => {
-    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', missing: 'labelled' });
+    const given = rewarding({ metrics, value: 'metric.click + metric.minutes', delay: 'labelled' });
     expect(learned([dealt()], given).arm('A')).toMatchObject({ pulls: 1, n: 0 });
     expect(learned([dealt(), won()], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });
     expect(learned([dealt(), minutes(3)], given).arm('A')).toMatchObject({ n: 1, sumR: 0.75 });

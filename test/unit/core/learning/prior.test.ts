@@ -10,7 +10,7 @@ import { decision, experiment, Oracle, reward, rules } from '../../../support/co
 import { rewardSpec } from '../../../support/reward-spec.ts';
 
 /** Rewards of 5 to 25 before costs of 5 and 0. */
-const REVENUE = rewardSpec({ value: 'metric.click - arm.cost', max: 20, missing: 'labelled' });
+const REVENUE = rewardSpec({ value: 'metric.click - arm.cost', max: 20, delay: 'labelled' });
 const ARMS: Experiment['arms'] = (['A', 'B'] as ArmId[]).map((id, index) => ({
   id,
   state: 'active',
@@ -86,7 +86,7 @@ describe('a warm start', () => {
 
   it('from another experiment takes contexts over, its range and costs mapped to ours', () => {
     const source = defined({ context: VISITORS });
-    const wider = rewardSpec({ value: '2 * metric.click', min: -10, max: 80, missing: 'labelled' });
+    const wider = rewardSpec({ value: '2 * metric.click', min: -10, max: 80, delay: 'labelled' });
     const cold = defined({ context: VISITORS, reward: wider });
     const elsewhere = { experiment: source, sums: learnedBy(source).total() };
     const prior = priorFromExperiment(cold, elsewhere, { discount: 1, withContexts: true });
@@ -155,13 +155,13 @@ describe('a warm start', () => {
   });
 
   it('takes the values of another experiment as they are where both have the same formula', () => {
-    const capped = { value: 'min(metric.click, 12) - arm.cost', missing: 'labelled' } as const;
+    const capped = { value: 'min(metric.click, 12) - arm.cost', delay: 'labelled' } as const;
     const source = defined({ reward: rewardSpec({ ...capped, max: 20 }) });
     const cold = defined({ reward: rewardSpec({ ...capped, min: -10, max: 40 }) });
     const elsewhere = { experiment: source, sums: learnedBy(source).total() };
     const prior = priorFromExperiment(cold, elsewhere, { discount: 1, withContexts: false });
     expectAlike(blocks(warmStarted(cold, prior)!, new MergedSums()), blocks(cold, learnedBy(cold)));
-    const otherwise = defined({ reward: rewardSpec({ missing: 'labelled', max: 40 }) });
+    const otherwise = defined({ reward: rewardSpec({ delay: 'labelled', max: 40 }) });
     const refused = () => priorFromExperiment(otherwise, elsewhere, { discount: 1, withContexts: false });
     expect(refused).toThrow('its reward is min(metric.click, 12) - arm.cost; allowed is one metric');
   });

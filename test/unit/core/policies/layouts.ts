@@ -41,7 +41,7 @@ export function countedInput(
   counts: readonly Count[],
   layout: Layout = PAGE,
   context: readonly Feature[] = CONTEXT,
-): Required<PolicyInput> {
+): Required<Omit<PolicyInput, 'delayCorrected'>> {
   const armIds = layoutArmIds(layout.aspects);
   const patterns = patternCount(context);
   const kept = armIds.map(() => new Float64Array(patternLayout(patterns).size));

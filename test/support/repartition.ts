@@ -1,0 +1,59 @@
+/** `croupier repartition` on an embedded log: from one world's topics to those of the next. */
+
+import {
+  type Plan,
+  planRepartition,
+  type Repartitioned,
+  type RepartitionOptions,
+  repartition,
+} from '../../services/learner/repartition/repartition.ts';
+import { ExperimentsView } from '../../services/platform/experiments-view.ts';
+import type { Log } from '../../services/platform/log/port.ts';
+import { MemoryStore } from '../../services/platform/store/memory.ts';
+import { World } from './world.ts';
+
+export interface Repartitioning extends Partial<Omit<RepartitionOptions, 'source' | 'target' | 'rules'>> {
+  readonly log?: Log;
+}
+
+/** Topics of the next generation, empty. */
+export async function nextGeneration(world: World, partitions: number): Promise<World> {
+  return World.create({ after: world, partitions, limits: world.limits });
+}
+
+export async function repartitionInto(
+  from: World,
+  to: World,
+  overrides: Repartitioning = {},
+): Promise<Repartitioned & { readonly plan: Plan }> {
+  const fail = (error: Error): never => {
+    throw error;
+  };
+  const log = overrides.log ?? from.log;
+  const experiments = new ExperimentsView({
+    log,
+    topic: from.topics.experiments,
+    codec: from.codecs.experiment,
+    onRefused: fail,
+    onUnavailable: fail,
+  });
+  await experiments.start();
+  await experiments.stop();
+  const options: RepartitionOptions = {
+    source: from,
+    target: to,
+    rules: { experiments: experiments.experiments, limits: from.limits },
+    openStore: async () => new MemoryStore(),
+    nowMs: () => from.clock.nowMs,
+    holdBackMs: 0,
+    quietMs: null,
+    pollIntervalMs: 1,
+    chunkRecords: 60,
+    stop: new AbortController().signal,
+    observer: { copied: () => {}, learning: () => {}, begun: () => {}, unavailable: fail },
+    ...overrides,
+    log,
+  };
+  const plan = await planRepartition(options, to.partitions);
+  return { ...(await repartition(options, plan)), plan };
+}
