@@ -103,7 +103,7 @@ async function run(values: ReplayValues, flags: PlainFlags): Promise<void> {
 async function runPromoted(values: ReplayValues, file: string, { json, restart }: PlainFlags): Promise<void> {
   const forbidden = (['from', 'to', 'into', 'whatIf'] as const).find((name) => values[name] !== null);
   if (forbidden !== undefined) throw new Invalid('config', `--promote with ${forbidden}: allowed is one of the two`);
-  const source = await connect(values, topicNames(values.prefix ?? '', values.namespace ?? ''));
+  const source = await connect(values, topicsOf(values, values.namespace));
   try {
     const text = await readFileAt(file);
     const promoted = await runPromotion(

@@ -25,7 +25,7 @@ const WANTED: Experiment = experiment({
   attribution: { model: 'every-decision', windowMs: 1_500 },
   cohortMs: 700,
   policies: [{ kind: 'softmax', parameters: new Map([['temperature', 0.1]]) }],
-  reward: rewardSpec({ metrics: { click: { fold: 'max' } }, missing: 'labelled' }),
+  reward: rewardSpec({ metrics: { click: { fold: 'max' } }, delay: 'labelled' }),
   appliedAtMs: [],
 });
 

@@ -6,6 +6,7 @@
 import type { Codecs } from '../../contracts/codec.ts';
 import type { TopicNames } from '../../contracts/keys.ts';
 import type { ExperimentId, PerStream } from '../../core/events.ts';
+import { promotedLines } from '../../core/experiment.ts';
 import { addCounts, COUNT_NAMES, type Counts, zeroCounts } from '../../core/learning/counts.ts';
 import { MergedSums } from '../../core/learning/merge.ts';
 import { type Rules, standing } from '../../core/learning/partition.ts';
@@ -23,6 +24,8 @@ export interface Base {
   readonly sums: readonly NamedSums[];
   /** By partition of the next generation. */
   readonly counts: readonly Counts[];
+  /** The promoted lines among the sums. */
+  readonly lines: readonly ExperimentId[];
 }
 
 export interface BaseOptions {
@@ -74,7 +77,7 @@ export async function baseOf(
   // What is settled for good stands with the sums.
   for (const counts of open) for (const name of COUNT_NAMES) total[name] -= counts[name];
   addCounts(open[0]!, total);
-  return { sums: sums.all(), counts: open };
+  return { sums: sums.all(), counts: open, lines: promotedLines(options.rules.experiments.values()) };
 }
 
 async function learnedUpTo(

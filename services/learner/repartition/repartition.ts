@@ -189,7 +189,7 @@ async function begin(
 ): Promise<boolean> {
   const { log, target, source, observer } = options;
   const numbers = Array.from({ length: targetPartitions }, (_, partition) => partition);
-  let base: Base = { sums: [], counts: numbers.map(zeroCounts) };
+  let base: Base = { sums: [], lines: [], counts: numbers.map(zeroCounts) };
   let beginnings: Beginning[] = numbers.map(() => ({ offsets: AT_START, clocks: AT_START }));
   if (published !== null) {
     const cuts = copies.positions(sourcePartitions);

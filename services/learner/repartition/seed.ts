@@ -6,6 +6,7 @@ import type { Codec, Codecs } from '../../contracts/codec.ts';
 import { experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../../contracts/keys.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { PerStream } from '../../core/events.ts';
+import { experimentOfLine } from '../../core/experiment.ts';
 import type { CohortTally, ProgressTally, Tally } from '../../core/learning/tally.ts';
 import { partitionCountOf } from '../../platform/log/partition-count.ts';
 import { partitionOf } from '../../platform/log/partitioner.ts';
@@ -45,7 +46,7 @@ export interface Beginning {
 export async function seed(
   { log, topics, codecs }: { readonly log: Log; readonly topics: TopicNames; readonly codecs: Pick<Codecs, 'tally'> },
   beginnings: readonly Beginning[],
-  { sums, counts }: Base,
+  { sums, counts, lines }: Base,
 ): Promise<void> {
   const talliesPartitions = await partitionCountOf(log, topics.tallies);
   const tallies = { topic: topics.tallies, count: talliesPartitions, codec: codecs.tally };
@@ -67,7 +68,7 @@ export async function seed(
             return { kind: 'sums', ...cut, ...named, changedTogether };
           }),
         );
-      const progress: ProgressTally = { kind: 'progress', ...cut, counts: counts[partition]! };
+      const progress: ProgressTally = { kind: 'progress', ...cut, counts: counts[partition]!, lines };
       const key = progressKey(partition);
       const to = { topic: topics.tallies, partition: partitionOf(key, talliesPartitions) };
       await writer.append(to, [{ key, value: codecs.tally.encode(progress) }]);
@@ -84,6 +85,8 @@ async function writeSums(
 ): Promise<void> {
   const whole = new WholeWriter(writer, new Map());
   const entries = tallies.map((tally) => ({ key: tallyKey(tally, 0), value: codec.encode(tally) }));
-  const byPartition = Map.groupBy(entries, ({ key }) => partitionOf(experimentOfTallyKey(key), count));
+  const byPartition = Map.groupBy(entries, ({ key }) =>
+    partitionOf(experimentOfLine(experimentOfTallyKey(key)), count),
+  );
   for (const [partition, some] of byPartition) await whole.write({ topic, partition }, some);
 }
