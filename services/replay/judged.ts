@@ -23,6 +23,8 @@ export interface JudgeOptions extends ReplaySource {
   readonly limits: JoinLimits;
   readonly pollRecordsMax: number;
   readonly span: Pick<Span, 'from' | 'to'>;
+  /** All that stand: a unit's share of what is learned from is one for all experiments. */
+  readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
   /** Of one experiment; the first says what decisions are worth. */
   readonly definitions: readonly [Experiment, ...Experiment[]];
   /** How many parts the units are put into. */
@@ -122,7 +124,10 @@ class PartitionJudge {
       for (const [i, definition] of definitions.entries()) {
         const store = await options.openStore(`${partition}-${i}`);
         stores.push(store);
-        const rules = { experiments: new Map([[definition.id, definition]]), limits: options.limits };
+        const rules = {
+          experiments: new Map([...options.experiments, [definition.id, definition]]),
+          limits: options.limits,
+        };
         joins.push(await PartitionJoin.open({ partition, partitions, rules, store, tallyCodec: codecs.tally }));
       }
       for await (const records of reader.readUpTo(span.to[partition]!, POLL_WAIT_MS_MAX)) {
@@ -144,6 +149,7 @@ class PartitionJudge {
     join.fold([record], {
       counted: true,
       learned: (delta) => {
+        if (delta.decision.experimentId !== this.options.definitions[0].id) return false;
         const part = partOf(unitId!, delta.decision.experimentId, this.options.parts);
         this.sums[definition]![part]!.apply(delta);
         if (definition === 0) this.see(record, unitId!, part, delta);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
 import { nearest } from '../contracts/nearest.ts';
 import { Invalid } from '../core/errors.ts';
+import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { candidateDefinition } from '../core/experiment-change.ts';
 import { allPolicies } from '../core/policies/registry.ts';
@@ -28,7 +29,8 @@ export interface WhatIfPorts extends ReplaySource {
 export async function runWhatIf(values: ReplayValues, file: string, ports: WhatIfPorts): Promise<WhatIf> {
   const { judgeBy, parts, matureAfter, pollRecordsMax } = values;
   const wanted = onlyOne(file, parseExperimentFile(file, await textOf(file, ports), allPolicies()));
-  const live = await standingOf(wanted, ports);
+  const experiments = await readExperiments(ports);
+  const live = standingOf(wanted, experiments);
   const span = await spanOf(ports.log, ports.topics, {
     from: values.from === null ? null : parsePosition('--from', values.from),
     to: values.to === null ? null : parsePosition('--to', values.to),
@@ -42,7 +44,7 @@ export async function runWhatIf(values: ReplayValues, file: string, ports: WhatI
   try {
     return await whatIf({
       ...{ log: ports.log, topics: ports.topics, codecs: ports.codecs },
-      ...{ live, candidate: candidateDefinition(live, wanted), judgeBy, parts, matureMs: matureAfter },
+      ...{ experiments, live, candidate: candidateDefinition(live, wanted), judgeBy, parts, matureMs: matureAfter },
       ...{ limits: joinLimits(values), pollRecordsMax, span },
       share: Math.min(1, DECISIONS_MAX / Math.max(1, decisions)),
       openStore: (name) => ports.openStore(join(folder, name)),
@@ -65,8 +67,8 @@ async function textOf(file: string, { readFile }: WhatIfPorts): Promise<string> 
   }
 }
 
-async function standingOf({ id }: Experiment, ports: WhatIfPorts): Promise<Experiment> {
-  const experiments = await readExperiments(ports);
+/** @throws Invalid `experiment-unknown`. */
+export function standingOf({ id }: Experiment, experiments: ReadonlyMap<ExperimentId, Experiment>): Experiment {
   const live = experiments.get(id);
   if (live !== undefined) return live;
   const guess = nearest(id, [...experiments.keys()]);

@@ -8,10 +8,12 @@ import { candidateDefinition } from '../../services/core/experiment-change.ts';
 import { findPolicy } from '../../services/core/policies/registry.ts';
 import { type Random, seededRandom } from '../../services/core/random.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
+import { readExperiments } from '../../services/replay/plan.ts';
 import { spanOf } from '../../services/replay/span.ts';
 import { type WhatIf, whatIf } from '../../services/replay/what-if.ts';
 import { decision, experiment, reward, T0 } from '../support/core.ts';
 import { rewardSpec } from '../support/reward-spec.ts';
+import { sendTraffic, trafficWorld } from '../support/traffic.ts';
 import { World } from '../support/world.ts';
 
 const LOGGED = [0.5, 0.3, 0.2];
@@ -73,7 +75,15 @@ async function ask(
   return whatIf({
     ...{ log: world.log, topics: world.topics, codecs: world.codecs, limits: world.limits, pollRecordsMax: 1_000 },
     span: await spanOf(world.log, world.topics, { from: null, to: null }),
-    ...{ live, candidate: candidateDefinition(live, wanted), judgeBy: 'live', parts: 10, matureMs: 0, share: 1 },
+    ...{
+      experiments: new Map([[live.id, live]]),
+      live,
+      candidate: candidateDefinition(live, wanted),
+      judgeBy: 'live',
+      parts: 10,
+      matureMs: 0,
+      share: 1,
+    },
     openStore: async () => new MemoryStore(),
     onRecords: () => {},
     ...options,
@@ -165,6 +175,18 @@ describe('a what-if', () => {
       status: 'estimated',
       ips: { value: expect.closeTo(1, 1) },
     });
+  });
+
+  it('learns of each unit as much as is learned live, other experiments counted in', async () => {
+    const world = await trafficWorld(2);
+    await sendTraffic(world, 0, 120);
+    const experiments = await readExperiments(world);
+    const live = experiments.get(LIVE.id)!;
+    const found = await ask(world, live, live, { experiments });
+    const truth = (await world.replay()).snapshots.get(live.id)!;
+    expect(found.arms.map(({ candidate }) => candidate)).toMatchObject(
+      truth.arms.map(({ pulls, n }) => ({ pulls, n })),
+    );
   });
 
   it('judges only what is old enough, what was drawn, and says how much it left out', async () => {
