@@ -13,7 +13,7 @@ import type { ReplayValues } from './config.ts';
 import { prepareNamespace, writeReplayed } from './into.ts';
 import type { PartitionProgress, PartitionReplayed } from './partition.ts';
 import { type LiveSnapshots, planReplay, type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
-import { runReplay } from './replay.ts';
+import { type Replayed, runReplay } from './replay.ts';
 import { parsePosition, spanOf } from './span.ts';
 import { openState } from './state.ts';
 import { liveSnapshots, type Verified, verify } from './verify.ts';
@@ -64,22 +64,10 @@ export async function runCommand(values: ReplayValues, ports: ReplayPorts, resta
   const state = await openState(values.data, { asked, restart }, () => settle(values, ports));
   const { plan, live, allRetained, comparable } = state.plan;
   if (state.resumed) ports.tell(`goes on with what was begun in ${values.data}; --restart would begin anew`);
-  const learners = ports.learners(plan, state.storeFolder);
-  let progress: Progress | null = null;
-  let learned = { done: 0, resumed: 0 };
   const startedMs = performance.now();
   let done = false;
   try {
-    const replayed = await runReplay(plan, {
-      parallel: ports.parallel,
-      tallyCodec: ports.codecs.tally,
-      replayOne: (partition, onProgress) => learners.replayOne(partition, onProgress),
-      onProgress(now, total, resumed) {
-        progress ??= ports.startProgress(total);
-        progress.update(now, resumed);
-        learned = { done: now, resumed };
-      },
-    });
+    const { replayed, events, resumed } = await replayOverThreads(ports, plan, state.storeFolder);
     if (ports.into !== null) {
       const target = { log: ports.log, topics: ports.into, codecs: await ports.intoCodecs() };
       await writeReplayed(target, { plan, allRetained }, replayed);
@@ -88,20 +76,40 @@ export async function runCommand(values: ReplayValues, ports: ReplayPorts, resta
     return {
       verified: verify(replayed.snapshots, live, comparable),
       counts: replayed.counts,
-      events: learned.done - learned.resumed,
-      resumed: learned.resumed,
+      events,
+      resumed,
       seconds: (performance.now() - startedMs) / 1_000,
     };
   } finally {
-    stop(progress);
-    await learners.close();
     await state.close({ done });
   }
 }
 
-/** What TypeScript cannot see: callbacks set it. */
-function stop(progress: Progress | null): void {
-  progress?.stop();
+/** Shows how far it is. @returns what was learned, with how many events in this run and in earlier ones. */
+export async function replayOverThreads(
+  ports: Pick<ReplayPorts, 'codecs' | 'parallel' | 'learners' | 'startProgress'>,
+  plan: ReplayPlan,
+  storeFolder: (partition: number) => string,
+): Promise<{ readonly replayed: Replayed; readonly events: number; readonly resumed: number }> {
+  const learners = ports.learners(plan, storeFolder);
+  const shown: { progress?: Progress } = {};
+  let counted = { events: 0, resumed: 0 };
+  try {
+    const replayed = await runReplay(plan, {
+      parallel: ports.parallel,
+      tallyCodec: ports.codecs.tally,
+      replayOne: (partition, onProgress) => learners.replayOne(partition, onProgress),
+      onProgress(done, total, resumed) {
+        shown.progress ??= ports.startProgress(total);
+        shown.progress.update(done, resumed);
+        counted = { events: done - resumed, resumed };
+      },
+    });
+    return { replayed, ...counted };
+  } finally {
+    shown.progress?.stop();
+    await learners.close();
+  }
 }
 
 /** Proves each live snapshot at what it reflects, unless another end was asked for or there is something to write. */

@@ -2,11 +2,9 @@
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
 import { allPolicies } from '../core/policies/registry.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
-import type { Progress } from '../platform/progress.ts';
-import type { ReplayPorts } from './command.ts';
+import { type ReplayPorts, replayOverThreads } from './command.ts';
 import type { ReplayValues } from './config.ts';
 import { planPromotion, promote } from './promote.ts';
-import { runReplay } from './replay.ts';
 import { openState } from './state.ts';
 import { onlyOne } from './what-if.ts';
 
@@ -41,19 +39,9 @@ export async function runPromotion(
   if (state.resumed) ports.tell(`goes on with what was begun in ${values.data}; --restart would begin anew`);
   if (!settled.fromStart)
     ports.tell('the log begins later than the live sums: what retention has dropped is not learned');
-  const learners = ports.learners(settled.plan, state.storeFolder);
-  let progress: Progress | null = null;
   let done = false;
   try {
-    const replayed = await runReplay(settled.plan, {
-      parallel: ports.parallel,
-      tallyCodec: ports.codecs.tally,
-      replayOne: (partition, onProgress) => learners.replayOne(partition, onProgress),
-      onProgress(now, total, resumed) {
-        progress ??= ports.startProgress(total);
-        progress.update(now, resumed);
-      },
-    });
+    const { replayed } = await replayOverThreads(ports, settled.plan, state.storeFolder);
     const { after, changed } = await promote(ports, settled, replayed);
     done = true;
     const { label, cuts } = after.promotion!;
@@ -62,15 +50,8 @@ export async function runPromotion(
       cuts: cuts.map(({ offsets }) => offsets),
     };
   } finally {
-    stop(progress);
-    await learners.close();
     await state.close({ done });
   }
-}
-
-/** What TypeScript cannot see: callbacks set it. */
-function stop(progress: Progress | null): void {
-  progress?.stop();
 }
 
 /** @returns one line, ended. */

@@ -12,10 +12,9 @@ import type { JoinLimits } from '../core/join/group.ts';
 import { type Applied, ExperimentStore } from '../platform/experiment-store.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
-import { startOf } from '../platform/log/read-to-end.ts';
-import { readWholes } from '../platform/log/read-wholes.ts';
 import { takeOver } from '../platform/log/sole-writer.ts';
 import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
+import { readProgress } from '../platform/partition-progress.ts';
 import { type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
 import type { Replayed } from './replay.ts';
 import { spanOf } from './span.ts';
@@ -63,12 +62,8 @@ async function publishedCuts(
   partitions: number,
 ): Promise<Promotion['cuts'][number][]> {
   const cuts = Array.from({ length: partitions }, () => ({ offsets: AT_START, clocks: AT_START }));
-  for await (const { records } of readWholes(log, await startOf(log, topics.tallies))) {
-    await codecs.tally.prepare(records.map(({ value }) => value));
-    for (const { value } of records) {
-      const tally = value === null ? null : codecs.tally.decode(value);
-      if (tally?.kind === 'progress') cuts[tally.partition] = { offsets: tally.offsets, clocks: tally.clocks };
-    }
+  for (const { partition, offsets, clocks } of await readProgress(log, topics.tallies, codecs.tally)) {
+    cuts[partition] = { offsets, clocks };
   }
   return cuts;
 }

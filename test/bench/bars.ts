@@ -26,7 +26,7 @@ export async function reportBars(bars: readonly Bar[], json: string | undefined,
     table.push([
       name,
       `${Number(value.toPrecision(5))} ${unit}`,
-      `${bound} ${limit} ${unit}`,
+      `${bound} ${Number(limit.toPrecision(5))} ${unit}`,
       holds ? 'holds' : 'FAILS',
     ]);
   }

@@ -7,6 +7,9 @@ import { learnerBars, PARTS } from './learner.ts';
 import { policyBars } from './policies.ts';
 import { storeBars } from './stores.ts';
 
+/** Perhaps with what the bars were made of. */
+type Measured = readonly Bar[] | { readonly bars: readonly Bar[]; readonly runs: object };
+
 const program = new Command('npm run bench --').description(
   'Measures what is claimed: speed beside a plain reference, earnings in simulated worlds.',
 );
@@ -53,15 +56,17 @@ await program.parseAsync();
 function addBench<Options>(
   name: string,
   description: string,
-  measure: (options: Options) => readonly Bar[] | Promise<readonly Bar[]>,
+  measure: (options: Options) => Measured | Promise<Measured>,
 ): Command {
   return program
     .command(name)
     .description(description)
     .option('--json <file>', 'also write {"bars": [{name, value, unit, limit, bound, holds}]} to a file')
-    .action(async ({ json, ...options }: Options & { json?: string }) =>
-      reportBars(await measure(options as Options), json),
-    );
+    .action(async ({ json, ...options }: Options & { json?: string }) => {
+      const measured = await measure(options as Options);
+      const { bars, ...figures } = 'bars' in measured ? measured : { bars: measured };
+      await reportBars(bars, json, figures);
+    });
 }
 
 function whole(text: string): number {
