@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -203,6 +204,8 @@ export class Installation {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.processes.add(child);
+    const { CROUPIER_TEST_LOGS: logs } = process.env;
+    if (logs !== undefined) child.stderr!.pipe(createWriteStream(join(logs, `${this.prefix}${child.pid}.log`)));
     const lines: string[] = [];
     const started = await new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
       createInterface({ input: child.stderr! }).on('line', (line) => {
