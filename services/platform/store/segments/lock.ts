@@ -2,7 +2,7 @@
  * One process at a time has a store's folder: it listens on a socket there, which ends with the process however that ends.
  */
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative } from 'node:path';
 import { Unavailable } from '../../../core/errors.ts';
@@ -13,16 +13,37 @@ export interface FolderLock {
 }
 
 const TRIES = 2;
+const NAME = 'lock';
 
 /** @throws Unavailable `store-locked` when another has it. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  const absolute = join(folder, 'lock');
+  const directory = await open(folder);
+  try {
+    const server = await listenIn(folder, pathIn(folder, directory));
+    return {
+      async release() {
+        await close(server);
+        await directory.close();
+      },
+    };
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+/** The system takes no more than about 100 bytes of a socket's path, however deep the folder is. */
+function pathIn(folder: string, { fd }: FileHandle): string {
+  if (process.platform === 'linux') return `/proc/self/fd/${fd}/${NAME}`;
+  const absolute = join(folder, NAME);
   const fromHere = relative('', absolute);
-  // The system takes no more than about 100 bytes of path.
-  const path = fromHere.length < absolute.length ? fromHere : absolute;
+  return fromHere.length < absolute.length ? fromHere : absolute;
+}
+
+async function listenIn(folder: string, path: string): Promise<Server> {
   for (let tries = 0; tries < TRIES; tries++) {
-    const server = await listen(path);
-    if (server !== null) return { release: () => close(server) };
+    const server = await listen(folder, path);
+    if (server !== null) return server;
     if (await isAnswered(path)) break;
     // Whoever had it is gone.
     await rm(path, { force: true });
@@ -31,7 +52,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /** @returns `null` when there is such a socket already. */
-async function listen(path: string): Promise<Server | null> {
+async function listen(folder: string, path: string): Promise<Server | null> {
   const server = createServer((socket) => socket.destroy());
   server.unref();
   server.listen(path);
@@ -40,7 +61,7 @@ async function listen(path: string): Promise<Server | null> {
     return server;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;
-    throw refused(path, error);
+    throw refused(join(folder, NAME), error);
   }
 }
 
