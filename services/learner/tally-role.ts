@@ -6,12 +6,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { Corrupt, Fenced, Invalid, Unavailable } from '../core/errors.ts';
+import { Corrupt, Fenced, Unavailable } from '../core/errors.ts';
 import { AT_START } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { ExperimentsView } from '../platform/experiments-view.ts';
 import type { InputReaderOptions } from '../platform/join/input-reader.ts';
-import { assertSameCount, type Kept, partitionCountOf, partitionsChanged } from '../platform/log/partition-count.ts';
+import {
+  assertCoPartitioned,
+  assertSameCount,
+  type Kept,
+  partitionCountOf,
+  partitionsChanged,
+} from '../platform/log/partition-count.ts';
 import type { GroupMembership, Log, LogWriter } from '../platform/log/port.ts';
 import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
 import type { Store } from '../platform/store/port.ts';
@@ -212,12 +218,7 @@ export class TallyRole {
         partitionCountOf(log, topic),
       ),
     );
-    if (decisions !== rewards) {
-      throw new Invalid(
-        'not-co-partitioned',
-        `${topics.decisions} has ${decisions} partitions, ${topics.rewards} ${rewards}; they must have the same count`,
-      );
-    }
+    assertCoPartitioned(topics, { decisions: decisions!, rewards: rewards! });
     return { inputs: decisions!, tallies: tallies!, deadLetters: deadLetters! };
   }
 }

@@ -5,17 +5,15 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
-import { cohortSumsKey, experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
+import { cohortSumsKey, type TopicNames, tallyKey } from '../contracts/keys.ts';
 import { Unavailable } from '../core/errors.ts';
-import { type Decision, type ExperimentId, type PerStream, STREAMS } from '../core/events.ts';
-import { experimentOfLine } from '../core/experiment.ts';
+import { type Decision, type PerStream, STREAMS } from '../core/events.ts';
 import { isSameCut, type ProgressTally, reflectedBy } from '../core/learning/tally.ts';
 import type { InputReader } from '../platform/join/input-reader.ts';
 import type { Committed, EncodedTally, PartitionJoin, Refused } from '../platform/join/partition-join.ts';
 import { inBatches } from '../platform/log/batches.ts';
-import { partitionOf } from '../platform/log/partitioner.ts';
 import type { AppendRecord, LogWriter, Position } from '../platform/log/port.ts';
-import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
+import { TalliesWriter } from '../platform/tallies-writer.ts';
 
 export interface TallyTaskOptions {
   readonly partition: number;
@@ -61,7 +59,7 @@ export class TallyTask {
   private readonly unpublished = new Map<string, EncodedTally>();
   /** Keys of cohorts that are rolled up: removed from the log once the roll-up is there. */
   private readonly covered: Set<string>;
-  private readonly tallies: WholeWriter;
+  private readonly tallies: TalliesWriter;
   private publishedUpTo: PerStream;
   private committed: PerStream;
   private refused: Refused[] = [];
@@ -74,7 +72,8 @@ export class TallyTask {
     this.committed = options.join.state.offsets;
     this.publishedUpTo = options.published.offsets;
     this.covered = new Set(options.covered);
-    this.tallies = new WholeWriter(options.writer, options.partKeys);
+    const { writer, topics, codecs, talliesPartitions: partitions, partKeys } = options;
+    this.tallies = new TalliesWriter({ writer, topic: topics.tallies, partitions, codec: codecs.tally, partKeys });
   }
 
   /** Up to where the inputs are learned and published. */
@@ -167,26 +166,15 @@ export class TallyTask {
    * sums are there.
    */
   private async publish(): Promise<void> {
-    const { join, options } = this;
+    const { join } = this;
     if (!this.mayPublish && !(await this.catchesUp())) return;
     if (this.unpublished.size === 0 && this.committed === this.publishedUpTo) return;
-    await this.write([...this.unpublished].map(([key, { value }]) => ({ key, value })));
-    await this.write([...this.covered].map((key) => ({ key, value: null })));
+    await this.tallies.write([...this.unpublished].map(([key, { value }]) => ({ key, value })));
+    await this.tallies.write([...this.covered].map((key) => ({ key, value: null })));
     this.covered.clear();
-    const key = progressKey(this.partition);
-    const value = options.codecs.tally.encode(join.progress());
-    await options.writer.append({ topic: options.topics.tallies, partition: this.talliesPartition(key) }, [
-      { key, value },
-    ]);
+    await this.tallies.writeProgress(join.progress());
     this.unpublished.clear();
     this.publishedUpTo = this.committed;
-  }
-
-  private async write(entries: readonly Entry[]): Promise<void> {
-    const byPartition = Map.groupBy(entries, ({ key }) => this.talliesPartition(experimentOfTallyKey(key)));
-    for (const [partition, some] of byPartition) {
-      await this.tallies.write({ topic: this.options.topics.tallies, partition }, some);
-    }
   }
 
   /** @returns whether the join stands where it may publish; then all that waited for it has a cut no older than that. */
@@ -196,10 +184,5 @@ export class TallyTask {
     this.remember(await join.restamp(this.unpublished.values(), this.publishedUpTo));
     this.mayPublish = true;
     return true;
-  }
-
-  /** All tallies of an experiment stand in one partition, for the one publisher that owns it. */
-  private talliesPartition(key: string): number {
-    return partitionOf(experimentOfLine(key as ExperimentId), this.options.talliesPartitions);
   }
 }

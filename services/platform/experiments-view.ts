@@ -2,10 +2,13 @@
  * The experiments that are defined, held in memory and kept up to date from the `experiments` topic.
  * Owns the newest definition of each; a definition that cannot be read is reported and the last good one stays.
  */
+import type { Codecs } from '../contracts/codec.ts';
+import type { TopicNames } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { CompactedView, type CompactedViewOptions, type ValueSource } from './compacted-view.ts';
+import type { Log } from './log/port.ts';
 
 export interface ExperimentsViewOptions extends CompactedViewOptions<Experiment> {
   /** Called after a newer definition has taken effect, with what it was read from. */
@@ -46,4 +49,25 @@ export class ExperimentsView extends CompactedView<Experiment> {
     this.defined.set(experiment.id, experiment);
     this.options.onDefined?.(experiment, source);
   }
+}
+
+/** @returns every definition as it stands. @throws Invalid when one cannot be read; Unavailable. */
+export async function readExperiments(source: {
+  readonly log: Log;
+  readonly topics: Pick<TopicNames, 'experiments'>;
+  readonly codecs: Pick<Codecs, 'experiment'>;
+}): Promise<ReadonlyMap<ExperimentId, Experiment>> {
+  const rethrow = (error: Error): never => {
+    throw error;
+  };
+  const view = new ExperimentsView({
+    log: source.log,
+    topic: source.topics.experiments,
+    codec: source.codecs.experiment,
+    onRefused: rethrow,
+    onUnavailable: rethrow,
+  });
+  await view.start();
+  await view.stop();
+  return view.experiments;
 }

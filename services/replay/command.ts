@@ -5,6 +5,7 @@
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
 import type { Counts } from '../core/learning/counts.ts';
+import { readExperiments } from '../platform/experiments-view.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import type { Log } from '../platform/log/port.ts';
 import { isAllFromOffsets, readProgress } from '../platform/partition-progress.ts';
@@ -12,7 +13,7 @@ import type { Progress } from '../platform/progress.ts';
 import type { ReplayValues } from './config.ts';
 import { prepareNamespace, writeReplayed } from './into.ts';
 import type { PartitionProgress, PartitionReplayed } from './partition.ts';
-import { type LiveSnapshots, planReplay, type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
+import { type LiveSnapshots, planReplay, type ReplayPlan, type ReplaySource } from './plan.ts';
 import { type Replayed, runReplay } from './replay.ts';
 import { parsePosition, spanOf } from './span.ts';
 import { openState } from './state.ts';

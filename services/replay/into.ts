@@ -4,10 +4,9 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { progressKey, tallyKey } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
 import type { PerStream } from '../core/events.ts';
-import { experimentOfLine, promotedLines } from '../core/experiment.ts';
+import { promotedLines } from '../core/experiment.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
@@ -15,7 +14,8 @@ import type { Log, LogWriter } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
 import { readWholes } from '../platform/log/read-wholes.ts';
 import { partitionsOf, takeOver } from '../platform/log/sole-writer.ts';
-import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
+import { WholeWriter } from '../platform/log/whole-writer.ts';
+import { TalliesWriter } from '../platform/tallies-writer.ts';
 import { createTopics, loadTopicSpecs } from '../platform/topics.ts';
 import type { ReplayPlan } from './plan.ts';
 import type { Replayed } from './replay.ts';
@@ -75,28 +75,15 @@ async function writeTallies(
 ): Promise<void> {
   const cut = plan.partitions[partition]!.stops.at(-1)!.cut;
   await assertNothingBeyond({ log, topics, codecs }, partition, cut);
-  const wholes = new WholeWriter(writer, new Map());
-  const byPlace = Map.groupBy(replayed.tallies[partition]!, ({ experimentId }) =>
-    partitionOf(experimentOfLine(experimentId), count),
-  );
-  for (const [place, tallies] of byPlace) {
-    const entries = tallies.map(
-      (tally): Entry => ({
-        key: tallyKey(tally, partition),
-        value: codecs.tally.encode(tally),
-      }),
-    );
-    await wholes.write({ topic: topics.tallies, partition: place }, entries);
-  }
-  const key = progressKey(partition);
-  const value = codecs.tally.encode({
+  const onLog = new TalliesWriter({ writer, topic: topics.tallies, partitions: count, codec: codecs.tally });
+  await onLog.writeSums(replayed.tallies[partition]!);
+  await onLog.writeProgress({
     kind: 'progress',
     ...{ partition, partitions: plan.partitions.length, offsets: cut },
     clocks: replayed.clocks[partition]!,
     counts: replayed.countsOf[partition]!,
     lines: promotedLines(plan.experiments.values()),
   });
-  await writer.append({ topic: topics.tallies, partition: partitionOf(key, count) }, [{ key, value }]);
 }
 
 async function assertNothingBeyond({ log, topics, codecs }: Into, partition: number, cut: PerStream): Promise<void> {

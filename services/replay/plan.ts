@@ -10,7 +10,6 @@ import { AT_START, type ExperimentId, type PerStream } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { reflectedBy } from '../core/learning/tally.ts';
-import { ExperimentsView } from '../platform/experiments-view.ts';
 import type { Log } from '../platform/log/port.ts';
 import { lengthOf, type Span } from './span.ts';
 
@@ -65,23 +64,6 @@ export function planReplay(
 /** @returns how many events the whole replay reads, at most. */
 export function eventsOf({ partitions }: ReplayPlan): number {
   return partitions.reduce((sum, { from, stops }) => sum + lengthOf(from, stops.at(-1)!.cut), 0);
-}
-
-/** @returns every definition as it stands. */
-export async function readExperiments({ log, topics, codecs }: ReplaySource): Promise<ReplayPlan['experiments']> {
-  const rethrow = (error: Error): never => {
-    throw error;
-  };
-  const view = new ExperimentsView({
-    log,
-    topic: topics.experiments,
-    codec: codecs.experiment,
-    onRefused: rethrow,
-    onUnavailable: rethrow,
-  });
-  await view.start();
-  await view.stop();
-  return view.experiments;
 }
 
 function stopsOf(partition: number, end: PerStream, ids: readonly ExperimentId[], prove: LiveSnapshots): Stop[] {

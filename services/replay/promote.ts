@@ -4,18 +4,18 @@
  * any step before it nothing has changed, after it all has; the same again finishes.
  */
 import { createHash } from 'node:crypto';
-import { tallyKey } from '../contracts/keys.ts';
 import { AT_START } from '../core/events.ts';
 import { type Experiment, lineOf, type Promotion } from '../core/experiment.ts';
 import { candidateDefinition, hasTakenOver } from '../core/experiment-change.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import { type Applied, ExperimentStore } from '../platform/experiment-store.ts';
+import { readExperiments } from '../platform/experiments-view.ts';
 import { partitionCountOf } from '../platform/log/partition-count.ts';
 import { partitionOf } from '../platform/log/partitioner.ts';
 import { takeOver } from '../platform/log/sole-writer.ts';
-import { type Entry, WholeWriter } from '../platform/log/whole-writer.ts';
 import { readProgress } from '../platform/partition-progress.ts';
-import { type ReplayPlan, type ReplaySource, readExperiments } from './plan.ts';
+import { TalliesWriter } from '../platform/tallies-writer.ts';
+import type { ReplayPlan, ReplaySource } from './plan.ts';
 import type { Replayed } from './replay.ts';
 import { spanOf } from './span.ts';
 import { standingOf } from './what-if-command.ts';
@@ -98,11 +98,8 @@ async function writeLine(
   const to = { topic: topics.tallies, partition: partitionOf(promoted.id, count) };
   const writer = await takeOver(log, `${topics.tallies}/promote/${promoted.id}`, [to]);
   try {
-    const own = tallies.flat().filter(({ experimentId }) => experimentId === lineOf(promoted));
-    const entries = own.map((tally): Entry => {
-      return { key: tallyKey(tally, tally.partition), value: codecs.tally.encode(tally) };
-    });
-    await new WholeWriter(writer, new Map()).write(to, entries);
+    const onLog = new TalliesWriter({ writer, topic: topics.tallies, partitions: count, codec: codecs.tally });
+    await onLog.writeSums(tallies.flat().filter(({ experimentId }) => experimentId === lineOf(promoted)));
   } finally {
     await writer.close();
   }

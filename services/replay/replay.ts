@@ -11,6 +11,7 @@ import type { JoinLimits } from '../core/join/group.ts';
 import { addCounts, type Counts, zeroCounts } from '../core/learning/counts.ts';
 import { MergedSums } from '../core/learning/merge.ts';
 import type { CohortTally, Tally } from '../core/learning/tally.ts';
+import { readExperiments } from '../platform/experiments-view.ts';
 import type { Store } from '../platform/store/port.ts';
 import {
   COMMIT_RECORDS,
@@ -19,7 +20,7 @@ import {
   type PartitionReplayed,
   replayPartition,
 } from './partition.ts';
-import { eventsOf, type LiveSnapshots, planReplay, type ReplayPlan, readExperiments } from './plan.ts';
+import { eventsOf, type LiveSnapshots, planReplay, type ReplayPlan } from './plan.ts';
 import { spanOf } from './span.ts';
 
 export type Snapshots = ReadonlyMap<ExperimentId, ParametersSnapshot>;

@@ -5,6 +5,7 @@ import type { TopicNames } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
 import { type PerStream, STREAMS, type Stream } from '../core/events.ts';
 import { isSameCut } from '../core/learning/tally.ts';
+import { assertCoPartitioned } from '../platform/log/partition-count.ts';
 import type { Log } from '../platform/log/port.ts';
 
 /** A time by the log, or an offset in every partition of a stream; a stream that is not named takes all that there is. */
@@ -95,12 +96,7 @@ async function placesOf(
 
 async function edges(log: Log, topics: TopicNames, edge: 'start' | 'end'): Promise<PerStream[]> {
   const [decisions, rewards] = await Promise.all(STREAMS.map((stream) => log.admin.offsets(topics[stream])));
-  if (decisions!.length !== rewards!.length) {
-    throw new Invalid(
-      'not-co-partitioned',
-      `${topics.decisions} has ${decisions!.length} partitions, ${topics.rewards} ${rewards!.length}; they must have the same count`,
-    );
-  }
+  assertCoPartitioned(topics, { decisions: decisions!.length, rewards: rewards!.length });
   return decisions!.map((of, partition) => ({ decisions: of[edge], rewards: rewards![partition]![edge] }));
 }
 

@@ -8,11 +8,12 @@ import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { candidateDefinition } from '../core/experiment-change.ts';
 import { allPolicies } from '../core/policies/registry.ts';
+import { readExperiments } from '../platform/experiments-view.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Store } from '../platform/store/port.ts';
 import type { ReplayValues } from './config.ts';
-import { type ReplaySource, readExperiments } from './plan.ts';
+import type { ReplaySource } from './plan.ts';
 import { lengthOf, parsePosition, spanOf } from './span.ts';
 import { onlyOne, type WhatIf, whatIf } from './what-if.ts';
 

@@ -9,7 +9,7 @@ import type { JoinLimits } from '../../services/core/join/group.ts';
 import { addCounts, type Counts, zeroCounts } from '../../services/core/learning/counts.ts';
 import { MergedSums } from '../../services/core/learning/merge.ts';
 import type { Rules } from '../../services/core/learning/partition.ts';
-import { ExperimentsView } from '../../services/platform/experiments-view.ts';
+import { readExperiments } from '../../services/platform/experiments-view.ts';
 import { type InputRecord, parseBatch } from '../../services/platform/join/input.ts';
 import { readToEnd } from '../../services/platform/log/read-to-end.ts';
 import { CoreReading, type Recorded } from '../simulation/learner/truth.ts';
@@ -30,7 +30,7 @@ export interface CoreRunOptions {
 
 export async function runCore(installation: Installation, options: CoreRunOptions): Promise<CoreRun> {
   const { experimentId, partitions, limits } = options;
-  const experiments = await definitionsOf(installation);
+  const experiments = await readExperiments(installation);
   const counts = zeroCounts();
   const merged = new MergedSums();
   for (let partition = 0; partition < partitions; partition++) {
@@ -65,21 +65,4 @@ function recorded({ stream, record, event }: InputRecord): Recorded {
   return stream === 'decisions'
     ? { stream, appendTimeMs, event: { stream, clockMs: appendTimeMs, decision: event } }
     : { stream, appendTimeMs, event: { stream, clockMs: appendTimeMs, reward: event } };
-}
-
-async function definitionsOf({ log, topics, codecs }: Installation): Promise<ExperimentsView['experiments']> {
-  const rethrow = (error: Error): never => {
-    throw error;
-  };
-  const { experiments: topic } = topics;
-  const view = new ExperimentsView({
-    log,
-    topic,
-    codec: codecs.experiment,
-    onRefused: rethrow,
-    onUnavailable: rethrow,
-  });
-  await view.start();
-  await view.stop();
-  return view.experiments;
 }

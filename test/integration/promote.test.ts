@@ -4,9 +4,10 @@ import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.t
 import { Fenced } from '../../services/core/errors.ts';
 import type { ExperimentId } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
+import { readExperiments } from '../../services/platform/experiments-view.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import { replayPartition } from '../../services/replay/partition.ts';
-import { planReplay, readExperiments } from '../../services/replay/plan.ts';
+import { planReplay } from '../../services/replay/plan.ts';
 import { type PromotionPlan, planPromotion, promote } from '../../services/replay/promote.ts';
 import { type Replayed, runReplay } from '../../services/replay/replay.ts';
 import { spanOf } from '../../services/replay/span.ts';

@@ -7,7 +7,7 @@ import {
   type RepartitionOptions,
   repartition,
 } from '../../services/learner/repartition/repartition.ts';
-import { ExperimentsView } from '../../services/platform/experiments-view.ts';
+import { readExperiments } from '../../services/platform/experiments-view.ts';
 import type { Log } from '../../services/platform/log/port.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import { World } from './world.ts';
@@ -30,19 +30,11 @@ export async function repartitionInto(
     throw error;
   };
   const log = overrides.log ?? from.log;
-  const experiments = new ExperimentsView({
-    log,
-    topic: from.topics.experiments,
-    codec: from.codecs.experiment,
-    onRefused: fail,
-    onUnavailable: fail,
-  });
-  await experiments.start();
-  await experiments.stop();
+  const experiments = await readExperiments({ ...from, log });
   const options: RepartitionOptions = {
     source: from,
     target: to,
-    rules: { experiments: experiments.experiments, limits: from.limits },
+    rules: { experiments, limits: from.limits },
     openStore: async () => new MemoryStore(),
     nowMs: () => from.clock.nowMs,
     holdBackMs: 0,

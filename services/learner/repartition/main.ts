@@ -11,7 +11,7 @@ import type { TopicNames } from '../../contracts/keys.ts';
 import { CroupierError, Invalid } from '../../core/errors.ts';
 import { optionsFor } from '../../platform/config.ts';
 import { kafkaOptions, registryOptions, topicsOf } from '../../platform/connection-config.ts';
-import { ExperimentsView } from '../../platform/experiments-view.ts';
+import { readExperiments } from '../../platform/experiments-view.ts';
 import { joinLimits } from '../../platform/join/limits-config.ts';
 import { KafkaLog } from '../../platform/kafka/log.ts';
 import type { Log } from '../../platform/log/port.ts';
@@ -75,7 +75,7 @@ async function run(values: RepartitionValues, flags: PlainFlags): Promise<void> 
       return { topics, codecs: createCodecs(await openRegistrySource(registry, topics), topics) };
     };
     const source = await generation(topicsOf(values));
-    const experiments = await definitions(log, source);
+    const experiments = await readExperiments({ log, ...source });
     const told = { log, source, rules: { experiments, limits: joinLimits(values) }, nowMs: Date.now, holdBackMs };
     const plan = await planRepartition(told, partitions);
     const next = topicsOf({ ...values, generation: values.generation + 1 });
@@ -120,19 +120,6 @@ async function run(values: RepartitionValues, flags: PlainFlags): Promise<void> 
 
 function rethrow(error: Error): never {
   throw error;
-}
-
-async function definitions(log: Log, { topics, codecs }: Generation): Promise<ExperimentsView['experiments']> {
-  const view = new ExperimentsView({
-    log,
-    topic: topics.experiments,
-    codec: codecs.experiment,
-    onRefused: rethrow,
-    onUnavailable: rethrow,
-  });
-  await view.start();
-  await view.stop();
-  return view.experiments;
 }
 
 /** Topics that keep events as long as those before, and schemas under the same ids, since the bytes are copied. */

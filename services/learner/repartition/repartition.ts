@@ -6,13 +6,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Codecs } from '../../contracts/codec.ts';
 import type { TopicNames } from '../../contracts/keys.ts';
-import { Corrupt, Invalid, Unavailable } from '../../core/errors.ts';
+import { Corrupt, Unavailable } from '../../core/errors.ts';
 import { AT_START, type PerStream, STREAMS, type Stream } from '../../core/events.ts';
 import { rebuiltFromMs } from '../../core/join/group.ts';
 import { zeroCounts } from '../../core/learning/counts.ts';
 import type { Rules } from '../../core/learning/partition.ts';
 import { reflectedBy } from '../../core/learning/tally.ts';
-import { partitionsChanged } from '../../platform/log/partition-count.ts';
+import { assertCoPartitioned, partitionsChanged } from '../../platform/log/partition-count.ts';
 import type { Log, LogWriter } from '../../platform/log/port.ts';
 import { isAllFromOffsets, readProgress } from '../../platform/partition-progress.ts';
 import type { Store } from '../../platform/store/port.ts';
@@ -97,10 +97,7 @@ export async function planRepartition(
     log.admin.offsets(topics.decisions),
     log.admin.offsets(topics.rewards),
   ]);
-  if (decisions.length !== rewards.length) {
-    const found = `${topics.decisions} has ${decisions.length} partitions, ${topics.rewards} ${rewards.length}`;
-    throw new Invalid('not-co-partitioned', `${found}; they must have the same count`);
-  }
+  assertCoPartitioned(topics, { decisions: decisions.length, rewards: rewards.length });
   const sourcePartitions = decisions.length;
   const progress = await readProgress(log, topics.tallies, codecs.tally);
   const kept = progress[0]?.partitions ?? sourcePartitions;

@@ -2,18 +2,18 @@
  * The tallies that a generation begins with: the sums so far in its first partition, and a progress record for each,
  * that of the first partition last. While that one is missing no learner begins, so all of it may be written again.
  */
-import type { Codec, Codecs } from '../../contracts/codec.ts';
-import { experimentOfTallyKey, progressKey, type TopicNames, tallyKey } from '../../contracts/keys.ts';
+import type { Codecs } from '../../contracts/codec.ts';
+import { progressKey, type TopicNames } from '../../contracts/keys.ts';
 import { Invalid } from '../../core/errors.ts';
 import type { PerStream } from '../../core/events.ts';
-import { experimentOfLine } from '../../core/experiment.ts';
-import type { CohortTally, ProgressTally, Tally } from '../../core/learning/tally.ts';
+import type { NamedSums } from '../../core/learning/sums.ts';
+import type { CohortTally } from '../../core/learning/tally.ts';
 import { partitionCountOf } from '../../platform/log/partition-count.ts';
 import { partitionOf } from '../../platform/log/partitioner.ts';
-import type { Log, LogWriter } from '../../platform/log/port.ts';
+import type { Log } from '../../platform/log/port.ts';
 import { readToEnd, startOf } from '../../platform/log/read-to-end.ts';
 import { partitionsOf, takeOver } from '../../platform/log/sole-writer.ts';
-import { WholeWriter } from '../../platform/log/whole-writer.ts';
+import { TalliesWriter } from '../../platform/tallies-writer.ts';
 import type { Base } from './base.ts';
 
 const SEEDED = progressKey(0);
@@ -48,45 +48,24 @@ export async function seed(
   beginnings: readonly Beginning[],
   { sums, counts, lines }: Base,
 ): Promise<void> {
-  const talliesPartitions = await partitionCountOf(log, topics.tallies);
-  const tallies = { topic: topics.tallies, count: talliesPartitions, codec: codecs.tally };
+  const count = await partitionCountOf(log, topics.tallies);
   for (const [partition, beginning] of [...beginnings.entries()].reverse()) {
     // As its learners do: whoever is the last one to say how a partition began is the only one.
-    const writer = await takeOver(
-      log,
-      `${topics.tallies}/${partition}`,
-      partitionsOf(topics.tallies, talliesPartitions),
-    );
+    const writer = await takeOver(log, `${topics.tallies}/${partition}`, partitionsOf(topics.tallies, count));
     try {
+      const onLog = new TalliesWriter({ writer, topic: topics.tallies, partitions: count, codec: codecs.tally });
       const cut = { partition, partitions: beginnings.length, ...beginning };
-      if (partition === 0)
-        await writeSums(
-          writer,
-          tallies,
-          sums.map((named): CohortTally => {
-            const changedTogether = sums.filter(({ experimentId }) => experimentId === named.experimentId).length;
-            return { kind: 'sums', ...cut, ...named, changedTogether };
-          }),
-        );
-      const progress: ProgressTally = { kind: 'progress', ...cut, counts: counts[partition]!, lines };
-      const key = progressKey(partition);
-      const to = { topic: topics.tallies, partition: partitionOf(key, talliesPartitions) };
-      await writer.append(to, [{ key, value: codecs.tally.encode(progress) }]);
+      if (partition === 0) await onLog.writeSums(together(sums).map((named) => ({ kind: 'sums', ...cut, ...named })));
+      await onLog.writeProgress({ kind: 'progress', ...cut, counts: counts[partition]!, lines });
     } finally {
       await writer.close();
     }
   }
 }
 
-async function writeSums(
-  writer: LogWriter,
-  { topic, count, codec }: { readonly topic: string; readonly count: number; readonly codec: Codec<Tally> },
-  tallies: readonly CohortTally[],
-): Promise<void> {
-  const whole = new WholeWriter(writer, new Map());
-  const entries = tallies.map((tally) => ({ key: tallyKey(tally, 0), value: codec.encode(tally) }));
-  const byPartition = Map.groupBy(entries, ({ key }) =>
-    partitionOf(experimentOfLine(experimentOfTallyKey(key)), count),
+/** All sums of an experiment change at the one cut. */
+function together(sums: Base['sums']): (NamedSums & Pick<CohortTally, 'changedTogether'>)[] {
+  return [...Map.groupBy(sums, ({ experimentId }) => experimentId).values()].flatMap((own) =>
+    own.map((named) => ({ ...named, changedTogether: own.length })),
   );
-  for (const [partition, some] of byPartition) await whole.write({ topic, partition }, some);
 }

@@ -1,4 +1,5 @@
 /** How many partitions a topic has that must be there. */
+import type { TopicNames } from '../../contracts/keys.ts';
 import { Corrupt, Invalid } from '../../core/errors.ts';
 import type { Log } from './port.ts';
 
@@ -7,6 +8,18 @@ export async function partitionCountOf(log: Log, topic: string): Promise<number>
   const count = await log.admin.partitionCount(topic);
   if (count !== null) return count;
   throw new Invalid('unknown-topic', `topic ${topic} does not exist; \`croupier topics create\` makes it`);
+}
+
+/** Units meet only where both inputs give them one place. @throws Invalid `not-co-partitioned`. */
+export function assertCoPartitioned(
+  topics: Pick<TopicNames, 'decisions' | 'rewards'>,
+  count: Readonly<Record<'decisions' | 'rewards', number>>,
+): void {
+  if (count.decisions === count.rewards) return;
+  throw new Invalid(
+    'not-co-partitioned',
+    `${topics.decisions} has ${count.decisions} partitions, ${topics.rewards} ${count.rewards}; they must have the same count`,
+  );
 }
 
 /** What was kept under a number of partitions. */

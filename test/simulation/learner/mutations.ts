@@ -89,9 +89,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'progress is published before its sums',
     file: 'learner/tally-task.ts',
-    find: 'await this.write([...this.unpublished]',
-    replace:
-      'await options.writer.append({ topic: options.topics.tallies, partition: this.talliesPartition(progressKey(this.partition)) }, [{ key: progressKey(this.partition), value: options.codecs.tally.encode(join.progress()) }]);\n    await this.write([...this.unpublished]',
+    find: 'await this.tallies.write([...this.unpublished]',
+    replace: 'await this.tallies.writeProgress(join.progress());\n    await this.tallies.write([...this.unpublished]',
   },
 ];
 
