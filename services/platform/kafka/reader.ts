@@ -6,34 +6,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import protocolError from 'kafkajs/src/protocol/error.js';
 import { assert, Corrupt, Invalid, Unavailable } from '../../core/errors.ts';
-import type { LogReader, LogRecord, RecordBatch, TopicPartition } from '../log/port.ts';
+import type { LogReader, RecordBatch, TopicPartition } from '../log/port.ts';
 import { Signal } from '../log/signal.ts';
 import { takeTurns } from '../log/turns.ts';
 import { Connection, EARLIEST, type KafkaOptions, LATEST, type Session } from './connection.ts';
 import { isStaleLeader, typeOf } from './errors.ts';
 import { type FetchedPartition, fetchFrom } from './fetch.ts';
-import { decodeRecordSet } from './record-batch.ts';
+import { RecordSet } from './record-batch.ts';
 
 type Position = TopicPartition & { readonly offset: number };
 
 /** Two fetches: one being taken from, one waiting. */
-const CHUNKS_MAX = 2;
+const SETS_MAX = 2;
 const WAIT_MS = 200;
 /** When some partition is not in the fetch because its read-ahead is full: it must not wait for the others' silence. */
 const SHORT_WAIT_MS = 10;
 const RETRY_PAUSE_MS = 100;
 const STALE_MAX = 100;
 
-interface Chunk {
-  readonly records: readonly LogRecord[];
-  readonly nextOffset: number;
-  taken: number;
-}
-
 /** A partition since its last assign or seek; answers for an older one find it gone and are dropped. */
 interface Assigned extends TopicPartition {
   fetchOffset: number;
-  readonly chunks: Chunk[];
+  readonly fetched: RecordSet[];
   fetching: boolean;
   staleAnswers: number;
 }
@@ -94,7 +88,7 @@ export class KafkaReader implements LogReader {
   }
 
   #take(maxRecords: number): RecordBatch[] {
-    const ready = [...this.#assigned.values()].filter((assigned) => assigned.chunks.length > 0);
+    const ready = [...this.#assigned.values()].filter((assigned) => assigned.fetched.length > 0);
     this.#turn += 1;
     return takeTurns(ready, { turn: this.#turn, maxRecords }, takeFrom);
   }
@@ -164,10 +158,10 @@ export class KafkaReader implements LogReader {
     }
     assigned.staleAnswers = 0;
     const from = { topic: assigned.topic, partition: assigned.partition, offset: assigned.fetchOffset };
-    const { records, nextOffset } = decodeRecordSet(from, fetched.recordSet, fetched.aborted);
-    if (nextOffset === assigned.fetchOffset) return;
-    assigned.fetchOffset = nextOffset;
-    assigned.chunks.push({ records, nextOffset, taken: 0 });
+    const set = new RecordSet(from, fetched.recordSet, fetched.aborted);
+    if (set.nextOffset === assigned.fetchOffset) return;
+    assigned.fetchOffset = set.nextOffset;
+    assigned.fetched.push(set);
   }
 
   async #recover(session: Session, assigned: Assigned, error: Error): Promise<void> {
@@ -210,21 +204,19 @@ export class KafkaReader implements LogReader {
 }
 
 function assignedAt({ topic, partition, offset }: Position): Assigned {
-  return { topic, partition, fetchOffset: offset, chunks: [], fetching: false, staleAnswers: 0 };
+  return { topic, partition, fetchOffset: offset, fetched: [], fetching: false, staleAnswers: 0 };
 }
 
 function hasRoom(assigned: Assigned): boolean {
-  return !assigned.fetching && assigned.chunks.length < CHUNKS_MAX;
+  return !assigned.fetching && assigned.fetched.length < SETS_MAX;
 }
 
 function takeFrom(assigned: Assigned, maxRecords: number): RecordBatch {
-  const chunk = assigned.chunks[0]!;
+  const [set] = assigned.fetched as [RecordSet];
   const { topic, partition } = assigned;
-  const records = chunk.records.slice(chunk.taken, chunk.taken + maxRecords);
-  chunk.taken += records.length;
-  const following = chunk.records[chunk.taken];
-  if (following === undefined) assigned.chunks.shift();
-  return { topic, partition, records, nextOffset: following?.offset ?? chunk.nextOffset };
+  const records = set.take(maxRecords);
+  if (set.isTaken) assigned.fetched.shift();
+  return { topic, partition, records, nextOffset: set.isTaken ? set.nextOffset : records.at(-1)!.offset + 1 };
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

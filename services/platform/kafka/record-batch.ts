@@ -13,12 +13,6 @@ export interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
-export interface RecordSet {
-  readonly records: LogRecord[];
-  /** One past the last offset covered, records or not; the given offset when nothing whole was there. */
-  readonly nextOffset: number;
-}
-
 const HEADER_BYTES = 61;
 const LENGTH_AT = 8;
 const LENGTH_END = 12;
@@ -29,31 +23,76 @@ const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
 const NO_HEADERS: LogRecord['headers'] = Object.freeze({});
 
 /**
- * @param bytes whole batches and perhaps the beginning of one more, which is left for the next fetch.
- * @throws Invalid `unsupported-codec`, `unsupported-format`, `not-append-time`, when the first batch is such a one; when
- * a later one is, what precedes it is returned first.
+ * What a fetch brought of one partition. A record becomes an object only when it is taken: what waits its turn is bytes, and
+ * no work for the garbage collector.
  */
-export function decodeRecordSet(
-  from: TopicPartition & { readonly offset: number },
-  bytes: Buffer,
-  aborted: readonly AbortedTransaction[],
-): RecordSet {
-  const records: LogRecord[] = [];
-  const transactions = new AbortedFilter(aborted);
-  let nextOffset = from.offset;
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const end = at + LENGTH_END + bytes.readInt32BE(at + LENGTH_AT);
-    if (end > bytes.length) break;
-    const header = readHeader(bytes.subarray(at, end));
-    at = end;
-    if (header.lastOffset < from.offset) continue;
-    const refusal = refusalOf(header, from);
-    if (refusal !== null && nextOffset > from.offset) break;
-    if (refusal !== null) throw refusal;
-    if (transactions.isVisible(header)) readRecords(header, from.offset, records);
-    nextOffset = header.lastOffset + 1;
+export class RecordSet {
+  /** One past the last offset covered, records or not; the given offset when nothing whole was there. */
+  readonly nextOffset: number;
+  readonly #fromOffset: number;
+  readonly #batches: readonly VisibleBatch[];
+  /** The batch that is read and how many of its records have been. */
+  #batch = 0;
+  #read = 0;
+
+  /**
+   * @param bytes whole batches and perhaps the beginning of one more, which is left for the next fetch.
+   * @throws Invalid `unsupported-codec`, `unsupported-format`, `not-append-time`, when the first batch is such a one; when
+   * a later one is, the set ends before it.
+   */
+  constructor(
+    from: TopicPartition & { readonly offset: number },
+    bytes: Buffer,
+    aborted: readonly AbortedTransaction[],
+  ) {
+    const batches: VisibleBatch[] = [];
+    const transactions = new AbortedFilter(aborted);
+    let nextOffset = from.offset;
+    for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+      const end = at + LENGTH_END + bytes.readInt32BE(at + LENGTH_AT);
+      if (end > bytes.length) break;
+      const header = readHeader(bytes.subarray(at, end));
+      at = end;
+      if (header.lastOffset < from.offset) continue;
+      const refusal = refusalOf(header, from);
+      if (refusal !== null && nextOffset > from.offset) break;
+      if (refusal !== null) throw refusal;
+      // Unpacked at once, since taking may not fail: others' records would be lost with it.
+      if (transactions.isVisible(header)) batches.push({ header, input: new VarintReader(unpacked(header)) });
+      nextOffset = header.lastOffset + 1;
+    }
+    this.#fromOffset = from.offset;
+    this.#batches = batches.filter(({ header }) => header.recordCount > 0);
+    this.nextOffset = nextOffset;
   }
-  return { records, nextOffset };
+
+  /** Whether all has been taken. */
+  get isTaken(): boolean {
+    return this.#batch === this.#batches.length;
+  }
+
+  /** @returns the next records, at most so many; fewer only when no more are there. */
+  take(count: number): LogRecord[] {
+    const records: LogRecord[] = [];
+    while (records.length < count && !this.isTaken) {
+      const { header, input } = this.#batches[this.#batch]!;
+      const length = input.varint();
+      const end = input.at + length;
+      const offset = header.baseOffset + readOffsetDelta(input);
+      if (offset >= this.#fromOffset) records.push(readRecord(input, offset, header.maxTimestampMs));
+      input.at = end;
+      this.#read += 1;
+      if (this.#read < header.recordCount) continue;
+      this.#batch += 1;
+      this.#read = 0;
+    }
+    return records;
+  }
+}
+
+interface VisibleBatch {
+  readonly header: BatchHeader;
+  readonly input: VarintReader;
 }
 
 interface BatchHeader {
@@ -124,17 +163,6 @@ class AbortedFilter {
     // A producer's transactions come one after the other, so any end marker ends the aborted one.
     if (isControl) this.#aborting.delete(producerId);
     return !isControl && !(isTransactional && this.#aborting.has(producerId));
-  }
-}
-
-function readRecords(header: BatchHeader, fromOffset: number, into: LogRecord[]): void {
-  const input = new VarintReader(unpacked(header));
-  for (let i = 0; i < header.recordCount; i++) {
-    const length = input.varint();
-    const end = input.at + length;
-    const offset = header.baseOffset + readOffsetDelta(input);
-    if (offset >= fromOffset) into.push(readRecord(input, offset, header.maxTimestampMs));
-    input.at = end;
   }
 }
 

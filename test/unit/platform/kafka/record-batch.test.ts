@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { decodeRecordSet } from '../../../../services/platform/kafka/record-batch.ts';
+import { type AbortedTransaction, RecordSet } from '../../../../services/platform/kafka/record-batch.ts';
 
 const FROM = { topic: 'decisions', partition: 3, offset: 0 };
 const GZIP = 1;
@@ -11,7 +11,7 @@ const CONTROL = 0x20;
 
 describe('decoding a record set', () => {
   test('all records of a batch carry the time at which the log appended it', () => {
-    const { records, nextOffset } = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
+    const { records, nextOffset } = recordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
     expect(records.map(({ offset, key, appendTimeMs }) => [offset, key, appendTimeMs])).toEqual([
       [0, 'a', 1_700_000_000_123],
       [1, 'b', 1_700_000_000_123],
@@ -21,26 +21,45 @@ describe('decoding a record set', () => {
 
   test('offsets beyond 32 bits are exact', () => {
     const baseOffset = 2 ** 40 + 3;
-    const { records } = decodeRecordSet({ ...FROM, offset: baseOffset }, batch({ baseOffset, keys: ['a', 'b'] }), []);
+    const { records } = recordSet({ ...FROM, offset: baseOffset }, batch({ baseOffset, keys: ['a', 'b'] }), []);
     expect(records.map(({ offset }) => offset)).toEqual([baseOffset, baseOffset + 1]);
   });
 
   test('a gzip batch reads like a plain one', () => {
-    const plain = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
-    const packed = decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'], attributes: GZIP }), []);
+    const plain = recordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'] }), []);
+    const packed = recordSet(FROM, batch({ baseOffset: 0, keys: ['a', 'b'], attributes: GZIP }), []);
     expect(packed).toEqual(plain);
   });
 
   test('records before the asked offset are left out', () => {
-    const set = decodeRecordSet({ ...FROM, offset: 1 }, batch({ baseOffset: 0, keys: ['a', 'b', 'c'] }), []);
+    const set = recordSet({ ...FROM, offset: 1 }, batch({ baseOffset: 0, keys: ['a', 'b', 'c'] }), []);
     expect(set.records.map(({ key }) => key)).toEqual(['b', 'c']);
+  });
+
+  test('records are taken few by few, over the ends of batches', () => {
+    const bytes = Buffer.concat([
+      batch({ baseOffset: 0, keys: ['a', 'b', 'c'] }),
+      batch({ baseOffset: 3, keys: [], lastOffsetDelta: 1 }),
+      batch({ baseOffset: 5, keys: ['d', 'e'] }),
+    ]);
+    const set = new RecordSet({ ...FROM, offset: 1 }, bytes, []);
+    const taken: string[] = [];
+    while (!set.isTaken)
+      taken.push(
+        set
+          .take(2)
+          .map(({ offset, key }) => `${offset}${key}`)
+          .join(' '),
+      );
+    expect(taken).toEqual(['1b 2c', '5d 6e']);
+    expect(set.take(2)).toEqual([]);
   });
 
   test('a batch cut short by the size of the answer is left for the next fetch', () => {
     const first = batch({ baseOffset: 0, keys: ['a'] });
     const second = batch({ baseOffset: 1, keys: ['b'] });
     for (let bytes = first.length; bytes < first.length + second.length; bytes++) {
-      const set = decodeRecordSet(FROM, Buffer.concat([first, second]).subarray(0, bytes), []);
+      const set = recordSet(FROM, Buffer.concat([first, second]).subarray(0, bytes), []);
       expect([set.records.length, set.nextOffset]).toEqual([1, 1]);
     }
   });
@@ -48,8 +67,8 @@ describe('decoding a record set', () => {
   test('a batch that compaction emptied moves the position on, as does a gap at its end', () => {
     const emptied = batch({ baseOffset: 0, keys: [], lastOffsetDelta: 6 });
     const thinned = batch({ baseOffset: 7, keys: ['a'], lastOffsetDelta: 2 });
-    expect(decodeRecordSet(FROM, emptied, [])).toEqual({ records: [], nextOffset: 7 });
-    expect(decodeRecordSet(FROM, Buffer.concat([emptied, thinned]), []).nextOffset).toBe(10);
+    expect(recordSet(FROM, emptied, [])).toEqual({ records: [], nextOffset: 7 });
+    expect(recordSet(FROM, Buffer.concat([emptied, thinned]), []).nextOffset).toBe(10);
   });
 
   test('aborted records are hidden, also when transactions of several producers interleave', () => {
@@ -68,7 +87,7 @@ describe('decoding a record set', () => {
       end(6, 7),
       end(7, 8),
     ]);
-    const { records, nextOffset } = decodeRecordSet(FROM, bytes, [{ producerId: 7, firstOffset: 0 }]);
+    const { records, nextOffset } = recordSet(FROM, bytes, [{ producerId: 7, firstOffset: 0 }]);
     expect(records.map(({ key }) => key)).toEqual(['committed', 'the next transaction']);
     expect(nextOffset).toBe(8);
   });
@@ -76,16 +95,23 @@ describe('decoding a record set', () => {
   test('a codec that cannot be read is refused by name, after what precedes it was read', () => {
     const good = batch({ baseOffset: 0, keys: ['a'] });
     const bad = batch({ baseOffset: 1, keys: ['b'], attributes: SNAPPY });
-    expect(decodeRecordSet(FROM, Buffer.concat([good, bad]), [])).toMatchObject({ nextOffset: 1 });
-    const decode = () => decodeRecordSet({ ...FROM, offset: 1 }, bad, []);
+    expect(recordSet(FROM, Buffer.concat([good, bad]), [])).toMatchObject({ nextOffset: 1 });
+    const decode = () => recordSet({ ...FROM, offset: 1 }, bad, []);
     expect(decode).toThrow('decisions/3 at offset 1: compressed with snappy; produce with none, gzip or zstd');
   });
 
   test("a topic that keeps the producer's times is refused", () => {
-    const decode = () => decodeRecordSet(FROM, batch({ baseOffset: 0, keys: ['a'], isLogAppendTime: false }), []);
+    const decode = () => recordSet(FROM, batch({ baseOffset: 0, keys: ['a'], isLogAppendTime: false }), []);
     expect(decode).toThrow(/message\.timestamp\.type=LogAppendTime/);
   });
 });
+
+type From = ConstructorParameters<typeof RecordSet>[0];
+
+function recordSet(from: From, bytes: Buffer, aborted: readonly AbortedTransaction[]) {
+  const set = new RecordSet(from, bytes, aborted);
+  return { records: set.take(Number.MAX_VALUE), nextOffset: set.nextOffset };
+}
 
 function batch(options: {
   readonly baseOffset: number;
