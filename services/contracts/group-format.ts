@@ -1,6 +1,7 @@
 /**
  * A unit's group as the local store keeps it. Made to be read and written with every event: numbers have fixed places, and
- * a decision that was read is decoded no further than somebody looks, and written back as the bytes that it came in.
+ * what was read of a decision, and of the first record of a reward, is decoded no further than somebody looks, and written
+ * back as the bytes that it came in.
  * Like all of the store's format no contract with anybody else: a change raises FORMAT in store-format.ts.
  *
  *     stretch and records let in, of decisions, of rewards   counts: decisions, rewards, continued decisions, continued rewards
@@ -18,7 +19,15 @@ import {
   type Stream,
   type UnitId,
 } from '../core/events.ts';
-import type { Continued, DecisionEntry, Group, LetIn, RewardEntry, RewardRecord } from '../core/join/group.ts';
+import type {
+  Continued,
+  DecisionEntry,
+  Group,
+  LetIn,
+  RewardEntry,
+  RewardFacts,
+  RewardRecord,
+} from '../core/join/group.ts';
 
 const COUNTS_AT = 24;
 const GROUP_HEADER_BYTES = 40;
@@ -177,23 +186,28 @@ function writeDecision(at: number, entry: DecisionEntry): number {
 /**
  * 0 length · 4 occurredAtMs · 12 lengths: id, metric, decision, experiment, arm, 0 for none · 22 counts: records, owners
  */
-function writeReward(at: number, entry: RewardEntry): number {
-  const { rewardId, metric, decisionId, experimentId, armId, records, owners } = entry;
-  const named = [rewardId, metric, decisionId ?? '', experimentId ?? '', armId ?? ''];
-  const texts = named.reduce((sum, each) => sum + each.length * BYTES_PER_UNIT, 0);
-  reserve(at, REWARD_HEADER_BYTES + texts + records.length * RECORD_BYTES + owners.length * 4);
-  written.writeDoubleLE(entry.occurredAtMs, at + 4);
+function writeReward(at: number, { facts, records, owners }: RewardEntry): number {
+  let end = facts instanceof StoredFacts ? facts.copyTo(at) : writeFacts(at, facts);
+  reserve(end, records.length * RECORD_BYTES + owners.length * 4);
   written.writeUInt32LE(records.length, at + 22);
   written.writeUInt32LE(owners.length, at + 26);
+  for (const record of records) end = writeRecord(end, record);
+  for (const owner of owners) end = written.writeUInt32LE(owner, end);
+  written.writeUInt32LE(end - at, at);
+  return end;
+}
+
+function writeFacts(at: number, facts: RewardFacts): number {
+  const { rewardId, metric, occurredAtMs, decisionId, experimentId, armId } = facts;
+  const named = [rewardId, metric, decisionId ?? '', experimentId ?? '', armId ?? ''];
+  reserve(at, REWARD_HEADER_BYTES + named.reduce((sum, each) => sum + each.length * BYTES_PER_UNIT, 0));
+  written.writeDoubleLE(occurredAtMs, at + 4);
   let end = at + REWARD_HEADER_BYTES;
   let lengthAt = at + 12;
   for (const each of named) {
     end = writeText(end, each, lengthAt);
     lengthAt += 2;
   }
-  for (const record of records) end = writeRecord(end, record);
-  for (const owner of owners) end = written.writeUInt32LE(owner, end);
-  written.writeUInt32LE(end - at, at);
   return end;
 }
 
@@ -205,34 +219,73 @@ function writeRecord(at: number, { revision, value, clockMs, reachedDropped }: R
   return at + RECORD_BYTES;
 }
 
-/** Decoded at once: the join spreads and changes rewards. */
 function readReward(bytes: Buffer, at: number): RewardEntry {
-  const [idLength, metricLength] = [bytes.readUInt16LE(at + 12), bytes.readUInt16LE(at + 14)];
-  const [decisionLength, experimentLength] = [bytes.readUInt16LE(at + 16), bytes.readUInt16LE(at + 18)];
-  const armLength = bytes.readUInt16LE(at + 20);
-  const idAt = at + REWARD_HEADER_BYTES;
-  const metricAt = idAt + idLength;
-  const decisionAt = metricAt + metricLength;
-  const experimentAt = decisionAt + decisionLength;
-  const armAt = experimentAt + experimentLength;
-  const recordsAt = armAt + armLength;
+  const facts = new StoredFacts(bytes, at);
   const recordCount = bytes.readUInt32LE(at + 22);
   const records: RewardRecord[] = [];
-  for (let i = 0; i < recordCount; i++) records.push(readRecord(bytes, recordsAt + i * RECORD_BYTES));
+  for (let i = 0; i < recordCount; i++) records.push(readRecord(bytes, facts.end + i * RECORD_BYTES));
   const owners: number[] = [];
-  const ownersAt = recordsAt + recordCount * RECORD_BYTES;
+  const ownersAt = facts.end + recordCount * RECORD_BYTES;
   const ownerCount = bytes.readUInt32LE(at + 26);
   for (let i = 0; i < ownerCount; i++) owners.push(bytes.readUInt32LE(ownersAt + i * 4));
-  return {
-    rewardId: text(bytes, idAt, idLength) as RewardId,
-    metric: frequentText(bytes, metricAt, metricLength),
-    occurredAtMs: bytes.readDoubleLE(at + 4),
-    decisionId: decisionLength === 0 ? null : (text(bytes, decisionAt, decisionLength) as DecisionId),
-    experimentId: experimentLength === 0 ? null : (frequentText(bytes, experimentAt, experimentLength) as ExperimentId),
-    armId: armLength === 0 ? null : (frequentText(bytes, armAt, armLength) as ArmId),
-    records: records as [RewardRecord, ...RewardRecord[]],
-    owners,
-  };
+  return { facts, records: records as [RewardRecord, ...RewardRecord[]], owners };
+}
+
+class StoredFacts implements RewardFacts {
+  readonly occurredAtMs: number;
+  private readonly bytes: Buffer;
+  private readonly at: number;
+  private readonly metricAt: number;
+  private readonly decisionAt: number;
+  private readonly experimentAt: number;
+  private readonly armAt: number;
+  /** Where its records begin. */
+  readonly end: number;
+  private knownId: RewardId | null = null;
+
+  constructor(bytes: Buffer, at: number) {
+    this.bytes = bytes;
+    this.at = at;
+    this.occurredAtMs = bytes.readDoubleLE(at + 4);
+    this.metricAt = at + REWARD_HEADER_BYTES + bytes.readUInt16LE(at + 12);
+    this.decisionAt = this.metricAt + bytes.readUInt16LE(at + 14);
+    this.experimentAt = this.decisionAt + bytes.readUInt16LE(at + 16);
+    this.armAt = this.experimentAt + bytes.readUInt16LE(at + 18);
+    this.end = this.armAt + bytes.readUInt16LE(at + 20);
+  }
+
+  get rewardId(): RewardId {
+    const start = this.at + REWARD_HEADER_BYTES;
+    this.knownId ??= text(this.bytes, start, this.metricAt - start) as RewardId;
+    return this.knownId;
+  }
+
+  get metric(): string {
+    return frequentText(this.bytes, this.metricAt, this.decisionAt - this.metricAt);
+  }
+
+  get decisionId(): DecisionId | null {
+    const length = this.experimentAt - this.decisionAt;
+    return length === 0 ? null : (text(this.bytes, this.decisionAt, length) as DecisionId);
+  }
+
+  get experimentId(): ExperimentId | null {
+    const length = this.armAt - this.experimentAt;
+    return length === 0 ? null : (frequentText(this.bytes, this.experimentAt, length) as ExperimentId);
+  }
+
+  get armId(): ArmId | null {
+    const length = this.end - this.armAt;
+    return length === 0 ? null : (frequentText(this.bytes, this.armAt, length) as ArmId);
+  }
+
+  /** All but the length and the counts. @returns where the records go. */
+  copyTo(to: number): number {
+    const length = this.end - this.at;
+    reserve(to, length);
+    this.bytes.copy(written, to, this.at, this.end);
+    return to + length;
+  }
 }
 
 function readRecord(bytes: Buffer, at: number): RewardRecord {

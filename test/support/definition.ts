@@ -120,7 +120,7 @@ function ownersOf(
 }
 
 function fits(
-  { metric, experimentId, decisionId, armId, occurredAtMs, records: [first] }: RewardEntry,
+  { facts: { metric, experimentId, decisionId, armId, occurredAtMs }, records: [first] }: RewardEntry,
   decision: DecisionEntry,
   experiment: Experiment,
   limits: JoinLimits,
@@ -166,14 +166,14 @@ function firstDelayOf(
     .filter((one) =>
       [...metrics.keys()].some((name) => valuesOfMetric(name, { decision, slot, own: [one] }, limits).length > 0),
     )
-    .map(({ occurredAtMs }) => occurredAtMs - decision.decidedAtMs);
+    .map(({ facts }) => facts.occurredAtMs - decision.decidedAtMs);
   return delays.toSorted((a, b) => a - b)[0] ?? null;
 }
 
 function valuesOfMetric(wanted: string, { decision, slot, own }: SlotOfDecision, limits: JoinLimits): number[] {
   return own
-    .filter(({ metric, armId }) => metric === wanted && (armId === null || armId === slot.armId))
-    .toSorted((a, b) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))
+    .filter(({ facts: { metric, armId } }) => metric === wanted && (armId === null || armId === slot.armId))
+    .toSorted(({ facts: a }, { facts: b }) => a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1))
     .flatMap(({ records }) => {
       const reaching = records.filter(({ clockMs }) => clockMs - decision.clockMs <= limits.windowMs + limits.graceMs);
       const value = reaching.toSorted((a, b) => a.revision - b.revision).at(-1)!.value;

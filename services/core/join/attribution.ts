@@ -111,18 +111,23 @@ function ownersAmong(fitting: readonly number[], model: AttributionModel): reado
   }
 }
 
-function fits(reward: RewardEntry, decision: DecisionEntry, experiment: Experiment, limits: JoinLimits): boolean {
-  const delayMs = reward.occurredAtMs - decision.decidedAtMs;
+function fits(
+  { facts, records: [first] }: RewardEntry,
+  decision: DecisionEntry,
+  experiment: Experiment,
+  limits: JoinLimits,
+): boolean {
+  const delayMs = facts.occurredAtMs - decision.decidedAtMs;
   // First what tells most of a busy unit's entries apart.
   return (
-    decision.clockMs - reward.records[0].clockMs <= limits.earlyGraceMs &&
-    reaches(reward.records[0].clockMs, decision, limits) &&
+    decision.clockMs - first.clockMs <= limits.earlyGraceMs &&
+    reaches(first.clockMs, decision, limits) &&
     delayMs >= 0 &&
     delayMs <= experiment.attribution.windowMs &&
-    experiment.reward.metrics.has(reward.metric) &&
-    (reward.experimentId === null || reward.experimentId === decision.experimentId) &&
-    (reward.decisionId === null || reward.decisionId === decision.decisionId) &&
-    (reward.armId === null || decision.slots.some((slot) => slot.armId === reward.armId))
+    experiment.reward.metrics.has(facts.metric) &&
+    (facts.experimentId === null || facts.experimentId === decision.experimentId) &&
+    (facts.decisionId === null || facts.decisionId === decision.decisionId) &&
+    (facts.armId === null || decision.slots.some((slot) => slot.armId === facts.armId))
   );
 }
 
@@ -146,6 +151,7 @@ export function standingOf(group: Group, reward: RewardEntry, limits: JoinLimits
 /** @returns the rewards of each of the decisions that has any, by `seq`. */
 export function ownedBy({ rewards }: Group, decisions: ReadonlySet<number>): Map<number, RewardEntry[]> {
   const owned = new Map<number, RewardEntry[]>();
+  if (rewards.length === 0) return owned;
   const first = Math.min(...decisions);
   const last = Math.max(...decisions);
   for (const reward of rewards) {

@@ -44,7 +44,7 @@ export interface DecisionEntry {
   readonly clockMs: number;
 }
 
-/** One revision of a reward. Only the first record's occurrence decides whose it is; revisions change the value. */
+/** One revision of a reward. */
 export interface RewardRecord {
   readonly revision: number;
   readonly value: number | null;
@@ -53,13 +53,18 @@ export interface RewardRecord {
   readonly reachedDropped: boolean;
 }
 
-export interface RewardEntry {
+/** What the first record of a reward says: it decides whose the reward is, and no revision changes it. */
+export interface RewardFacts {
   readonly rewardId: RewardId;
   readonly metric: string;
   readonly occurredAtMs: number;
   readonly decisionId: DecisionId | null;
   readonly experimentId: ExperimentId | null;
   readonly armId: ArmId | null;
+}
+
+export interface RewardEntry {
+  readonly facts: RewardFacts;
   /** In log order, at least one, distinct revisions. */
   readonly records: readonly [RewardRecord, ...RewardRecord[]];
   /** Decisions of the group that it belongs to, by `seq`, ascending. */
@@ -228,10 +233,11 @@ export interface RewardAdded {
 
 /** @param entry with exactly one record and no owners. */
 export function addReward(group: Group, entry: RewardEntry, limits: JoinLimits): RewardAdded {
-  const { rewardId } = entry;
+  const { rewardId } = entry.facts;
   const [record] = entry.records;
   const fromMs = record.clockMs - rewardMemoryMs(limits);
-  const isCurrent = (known: RewardEntry): boolean => known.records[0].clockMs >= fromMs && known.rewardId === rewardId;
+  const isCurrent = ({ records, facts }: RewardEntry): boolean =>
+    records[0].clockMs >= fromMs && facts.rewardId === rewardId;
   const at = group.rewards.findLastIndex(isCurrent);
   const known = group.rewards[at];
   if (known === undefined && !isContinued(group, 'rewards', rewardId, fromMs)) {

@@ -31,8 +31,8 @@ export function outcomesOf(
   const values: MetricValue[] = [];
   for (const reward of inOrder) {
     const value = currentValue(reward, decision, limits);
-    const delayMs = reward.occurredAtMs - decision.decidedAtMs;
-    if (value !== null) values.push({ metric: reward.metric, armId: reward.armId, delayMs, value });
+    const { metric, armId, occurredAtMs } = reward.facts;
+    if (value !== null) values.push({ metric, armId, delayMs: occurredAtMs - decision.decidedAtMs, value });
   }
   return decision.slots.map(({ armId }) => outcomeOf(armId, decision.features, values, experiment));
 }
@@ -45,7 +45,7 @@ interface MetricValue {
   readonly value: number;
 }
 
-function byOccurrence(a: RewardEntry, b: RewardEntry): number {
+function byOccurrence({ facts: a }: RewardEntry, { facts: b }: RewardEntry): number {
   return a.occurredAtMs - b.occurredAtMs || (a.rewardId < b.rewardId ? -1 : 1);
 }
 

@@ -34,7 +34,12 @@ export function zeroCounts(): Counts {
 }
 
 export function addCounts(into: Counts, change: Partial<Counts>): void {
-  for (const name of COUNT_NAMES) into[name] += change[name] ?? 0;
+  for (const name in change) into[name as CountName] += change[name as CountName]!;
+}
+
+/** Adds to one column of a change, which names only the columns that it changes. */
+export function addCount(change: Partial<Counts>, name: CountName, more: number): void {
+  if (more !== 0) change[name] = (change[name] ?? 0) + more;
 }
 
 /** @returns in − (joined + pending + expired + unmatched + duplicate + crowded + dead-lettered); 0 when nothing was lost. */

@@ -36,7 +36,7 @@ import { outcomesOf } from '../join/worth.ts';
 import { patternCount, patternOf } from '../patterns.ts';
 import { FEATURE_UNITS, quantizeFeature } from '../quantize.ts';
 import { tickOf } from '../sums/delays.ts';
-import { addCounts, type Counts, zeroCounts } from './counts.ts';
+import { addCount, addCounts, type Counts, zeroCounts } from './counts.ts';
 import { refuseToLearn } from './refusals.ts';
 import { type CountedPattern, PartitionSums, type SumDelta } from './sums.ts';
 
@@ -169,7 +169,7 @@ function difference(
   received: Partial<Counts>,
   { experiments, limits }: Rules,
 ): Change {
-  const counts = { ...zeroCounts(), ...received };
+  const counts = { ...received };
   const deltas: SumDelta[] = [];
   const ownedBefore = ownedBy(before, touched.decisions);
   const ownedAfter = ownedBy(after, touched.decisions);
@@ -181,13 +181,13 @@ function difference(
     const isNew = decisionAt(before, seq) === undefined;
     const were = isNew ? null : outcomesOf(decision, had, experiment, limits);
     const are = outcomesOf(decision, has, experiment, limits);
-    counts.decisionsJoined += Number(has.length > 0) - Number(had.length > 0);
-    counts.decisionsPending += Number(has.length === 0) - Number(!isNew && had.length === 0);
+    addCount(counts, 'decisionsJoined', Number(has.length > 0) - Number(had.length > 0));
+    addCount(counts, 'decisionsPending', Number(has.length === 0) - Number(!isNew && had.length === 0));
     const counted = countedPattern(decision, experiment);
     const placed = placeInTime(decision, experiment, limits);
     are.forEach((is, at) => {
       const was = were?.[at] ?? null;
-      counts.clipped += Number(is.clipped) - Number(was?.clipped ?? false);
+      addCount(counts, 'clipped', Number(is.clipped) - Number(was?.clipped ?? false));
       if (was !== null && was.rewardUnits === is.rewardUnits && was.firstDelayMs === is.firstDelayMs) return;
       const slot = decision.slots[at]!;
       deltas.push({ line: lineOf(experiment), decision, slot, ...placed, counted, before: was, after: is });
@@ -201,11 +201,11 @@ function difference(
   return { group: after, deltas, counts };
 }
 
-function addStanding(counts: Counts, standing: RewardStanding, sign: 1 | -1): void {
-  counts.rewardsJoined += sign * standing.joined;
-  counts.rewardsPending += sign * standing.pending;
-  counts.rewardsDuplicate += sign * standing.duplicate;
-  counts.rewardsUnmatched += sign * standing.unmatched;
+function addStanding(counts: Partial<Counts>, standing: RewardStanding, sign: 1 | -1): void {
+  addCount(counts, 'rewardsJoined', sign * standing.joined);
+  addCount(counts, 'rewardsPending', sign * standing.pending);
+  addCount(counts, 'rewardsDuplicate', sign * standing.duplicate);
+  addCount(counts, 'rewardsUnmatched', sign * standing.unmatched);
 }
 
 /**
@@ -289,13 +289,9 @@ function assertArmsDealt(decision: Decision, experiment: Experiment): void {
 }
 
 function rewardEntry(reward: Reward, clockMs: number): RewardEntry {
+  const { rewardId, metric, occurredAtMs, decisionId, experimentId, armId } = reward;
   return {
-    rewardId: reward.rewardId,
-    metric: reward.metric,
-    occurredAtMs: reward.occurredAtMs,
-    decisionId: reward.decisionId,
-    experimentId: reward.experimentId,
-    armId: reward.armId,
+    facts: { rewardId, metric, occurredAtMs, decisionId, experimentId, armId },
     records: [{ revision: reward.revision, value: reward.value, clockMs, reachedDropped: false }],
     owners: [],
   };

@@ -232,7 +232,7 @@ function inSteps<T extends { readonly clockMs: number }>(specs: readonly T[]): (
 function standing({ groups }: Oracle): string[] {
   const all = [...groups.values()].flatMap(({ decisions, rewards }) => [
     ...decisions.map(({ decisionId, clockMs }) => `${decisionId} ${clockMs}`),
-    ...rewards.map(({ rewardId, records: [first] }) => `${rewardId} ${first.clockMs}`),
+    ...rewards.map(({ facts, records: [first] }) => `${facts.rewardId} ${first.clockMs}`),
   ]);
   return all.sort();
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeGroup, encodeGroup } from '../../../services/contracts/group-format.ts';
 import type { UnitId } from '../../../services/core/events.ts';
-import type { DecisionEntry, Group } from '../../../services/core/join/group.ts';
+import type { DecisionEntry, Group, RewardEntry } from '../../../services/core/join/group.ts';
 
 const UNIT = 'unit' as UnitId;
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 200 });
@@ -27,12 +27,14 @@ const record = fc.record({
   reachedDropped: fc.boolean(),
 });
 const reward = fc.record({
-  rewardId: text,
-  metric: text,
-  occurredAtMs: number,
-  decisionId: fc.option(text),
-  experimentId: fc.option(text),
-  armId: fc.option(text),
+  facts: fc.record({
+    rewardId: text,
+    metric: text,
+    occurredAtMs: number,
+    decisionId: fc.option(text),
+    experimentId: fc.option(text),
+    armId: fc.option(text),
+  }),
   records: fc.array(record, { minLength: 1, maxLength: 4 }),
   owners: fc.array(whole, { maxLength: 5 }),
 });
@@ -45,14 +47,21 @@ const groups = fc.record({
   rewards: fc.array(reward, { maxLength: 6 }),
 }) as unknown as fc.Arbitrary<Group>;
 
-/** Looks at every field of a decision that is decoded only where somebody looks. */
+/** Looks at every field that is decoded only where somebody looks. */
 function plain(group: Group): Group {
   const decisions = group.decisions.map(
     ({ seq, decisionId, experimentId, slots, heldOut, features, decidedAtMs, clockMs }): DecisionEntry => ({
       ...{ seq, decisionId, experimentId, slots, heldOut, features, decidedAtMs, clockMs },
     }),
   );
-  return { ...group, decisions };
+  const rewards = group.rewards.map(
+    ({ facts: { rewardId, metric, occurredAtMs, decisionId, experimentId, armId }, records, owners }): RewardEntry => ({
+      facts: { rewardId, metric, occurredAtMs, decisionId, experimentId, armId },
+      records,
+      owners,
+    }),
+  );
+  return { ...group, decisions, rewards };
 }
 
 const stored = (group: Group): Buffer => Buffer.from(encodeGroup(group));

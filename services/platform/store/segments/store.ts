@@ -30,7 +30,7 @@ export interface SegmentStoreOptions {
 }
 
 /** Read at once from a segment that is not in memory: what most records take. */
-const GUESS_BYTES = 512;
+const GUESS_BYTES = 1_024;
 /** Segments between two checkpoints: what opening the store has to read. */
 const CHECKPOINT_SEGMENTS = 8;
 /** Fewer segments are not worth writing anew. */
