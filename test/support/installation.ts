@@ -123,13 +123,14 @@ export class Installation {
     });
   }
 
-  startLearner(environment: Environment = {}): Promise<RunningProcess> {
-    return this.start('services/learner/main.ts', {
+  /** @param wrapper a command, with its first arguments, that becomes the learner when it is given the learner's. */
+  startLearner(environment: Environment = {}, wrapper: readonly string[] = []): Promise<RunningProcess> {
+    const own = {
       CROUPIER_LEARNER_GROUP: `${this.prefix}learner`,
       CROUPIER_LEARNER_DATA: join(this.folder, 'learner'),
       CROUPIER_LEARNER_PORT: '0',
-      ...environment,
-    });
+    };
+    return this.start('services/learner/main.ts', { ...own, ...environment }, wrapper);
   }
 
   /**
@@ -197,8 +198,13 @@ export class Installation {
   }
 
   /** @returns once the process says that it has started. */
-  private async start(main: string, environment: Environment): Promise<RunningProcess> {
-    const child = spawn(process.execPath, [main], {
+  private async start(
+    main: string,
+    environment: Environment,
+    wrapper: readonly string[] = [],
+  ): Promise<RunningProcess> {
+    const [command, ...args] = [...wrapper, process.execPath, main];
+    const child = spawn(command!, args, {
       cwd: CHECKOUT,
       env: { ...process.env, ...this.environment, ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -152,8 +152,11 @@ export function standingOf(group: Group, reward: RewardEntry, limits: JoinLimits
 export function ownedBy({ rewards }: Group, decisions: ReadonlySet<number>): Map<number, RewardEntry[]> {
   const owned = new Map<number, RewardEntry[]>();
   if (rewards.length === 0) return owned;
-  const first = Math.min(...decisions);
-  const last = Math.max(...decisions);
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  for (const seq of decisions) {
+    first = Math.min(first, seq);
+    last = Math.max(last, seq);
+  }
   for (const reward of rewards) {
     const { owners } = reward;
     if (owners.length === 0 || owners[0]! > last || owners.at(-1)! < first) continue;

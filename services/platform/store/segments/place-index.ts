@@ -99,12 +99,25 @@ function mixed(tag: number): number {
 /** @returns 32 bits of the text's hash. Source: murmur3, over UTF-16 units in place of words. */
 export function tagOf(text: string): number {
   let hash = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const k = Math.imul(text.charCodeAt(i), 0xcc9e2d51);
-    hash ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  for (let i = 0; i < text.length; i++) hash = withUnit(hash, text.charCodeAt(i));
+  return finished(hash);
+}
+
+/** @returns the same of a text that stands there in ASCII. */
+export function tagOfAscii(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = withUnit(hash, bytes[i]!);
+  return finished(hash);
+}
+
+function withUnit(hash: number, unit: number): number {
+  const k = Math.imul(unit, 0xcc9e2d51);
+  const x = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+  return (Math.imul((x << 13) | (x >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finished(hash: number): number {
+  let x = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
 }

@@ -6,6 +6,8 @@
  *     12 key length | kind << 24   16 due, or the commit's number   24 key, value, zeros up to the next 8
  */
 
+import { tagOf, tagOfAscii } from './place-index.ts';
+
 export const RECORD_HEADER_BYTES = 24;
 
 export const UNIT = 1;
@@ -58,6 +60,14 @@ export function dueAt({ doubles }: Bytes, at: number): number {
 export function keyAt(bytes: Bytes, at: number): string {
   const start = at + RECORD_HEADER_BYTES;
   return bytes.buffer.toString('utf8', start, start + keyLengthAt(bytes, at));
+}
+
+/** @returns the tag of the key. */
+export function tagAt(bytes: Bytes, at: number): number {
+  const start = at + RECORD_HEADER_BYTES;
+  const end = start + keyLengthAt(bytes, at);
+  for (let i = start; i < end; i++) if (bytes.buffer[i]! >= 0x80) return tagOf(keyAt(bytes, at));
+  return tagOfAscii(bytes.buffer, start, end);
 }
 
 /** @returns a view, which changes as the memory does. */
@@ -118,10 +128,14 @@ export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, key, v
   return length;
 }
 
-/** Gives an intact record that was copied here another prior place. */
-export function setPrior({ words }: Bytes, at: number, prior: number): void {
-  words[(at >>> 2) + 2] = prior;
-  words[at >>> 2] = checksum(words, (at >>> 2) + 1, (at + alignedTo8(words[(at >>> 2) + 1]!)) >>> 2);
+/** Copies an intact record, and gives it another prior place. @returns its length, aligned. */
+export function copyRecord(from: Bytes, fromAt: number, to: Bytes, toAt: number, prior: number): number {
+  const length = alignedTo8(lengthAt(from, fromAt));
+  const words = to.words;
+  words.set(from.words.subarray(fromAt >>> 2, (fromAt + length) >>> 2), toAt >>> 2);
+  words[(toAt >>> 2) + 2] = prior;
+  words[toAt >>> 2] = checksum(words, (toAt >>> 2) + 1, (toAt + length) >>> 2);
+  return length;
 }
 
 function keyLengthAt({ words }: Bytes, at: number): number {
@@ -137,15 +151,38 @@ function writeText(buffer: Buffer, start: number, text: string): number {
   return text.length;
 }
 
-/** Source: murmur3, 32 bits. */
+/** Source: xxHash, XXH32 with seed 0, over words: four lanes, which a processor works on side by side. */
 export function checksum(words: Uint32Array, from: number, to: number): number {
-  let hash = 0x9747b28c ^ (to - from);
-  for (let i = from; i < to; i++) {
-    const k = Math.imul(words[i]!, 0xcc9e2d51);
-    hash ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  let at = from;
+  let hash = PRIME_5;
+  if (to - from >= 4) {
+    let [a, b, c, d] = [PRIME_1 + PRIME_2, PRIME_2, 0, -PRIME_1];
+    for (; at + 4 <= to; at += 4) {
+      a = lane(a, words[at]!);
+      b = lane(b, words[at + 1]!);
+      c = lane(c, words[at + 2]!);
+      d = lane(d, words[at + 3]!);
+    }
+    hash = rotated(a, 1) + rotated(b, 7) + rotated(c, 12) + rotated(d, 18);
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  hash = (hash + (to - from) * 4) | 0;
+  for (; at < to; at++) hash = Math.imul(rotated(hash + Math.imul(words[at]!, PRIME_3), 17), PRIME_4);
+  hash = Math.imul(hash ^ (hash >>> 15), PRIME_2);
+  hash = Math.imul(hash ^ (hash >>> 13), PRIME_3);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+const PRIME_1 = 0x9e3779b1 | 0;
+const PRIME_2 = 0x85ebca77 | 0;
+const PRIME_3 = 0xc2b2ae3d | 0;
+const PRIME_4 = 0x27d4eb2f | 0;
+const PRIME_5 = 0x165667b1 | 0;
+
+function lane(sum: number, word: number): number {
+  return Math.imul(rotated(sum + Math.imul(word, PRIME_2), 13), PRIME_1);
+}
+
+/** @returns the lower 32 bits of a sum, turned to the left. */
+function rotated(sum: number, bits: number): number {
+  return (sum << bits) | (sum >>> (32 - bits));
 }

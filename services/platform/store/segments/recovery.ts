@@ -22,6 +22,7 @@ import {
   NAMED,
   priorAt,
   type RecordKind,
+  tagAt,
   UNIT,
   UNNAMED,
 } from './record.ts';
@@ -220,7 +221,7 @@ function resume(state: State, { folder, segmentBytes }: Where, { number, slot, o
   for (let at = SEGMENT_HEADER_BYTES; at < offset; at += alignedTo8(lengthAt(bytes, at))) {
     // What the checkpoint reflects of it has not been looked at yet.
     if (!isIntact(bytes, at, offset)) throw unreadable(`segment ${number} is damaged at ${at}`);
-    if (kindAt(bytes, at) === UNIT) dues.add(dueAt(bytes, at), tagOf(keyAt(bytes, at)), at);
+    if (kindAt(bytes, at) === UNIT) dues.add(dueAt(bytes, at), tagAt(bytes, at), at);
   }
   const active = Segment.resume({ folder, number, slot }, bytes, offset, dues);
   state.segments.set(slot, Object.assign(active, { records, live }));

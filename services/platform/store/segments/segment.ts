@@ -18,7 +18,7 @@ export const SEGMENT_HEADER_BYTES = 16;
 const TRAILER_BYTES = 16;
 const MAGIC = 0x31_67_65_73;
 const SEALED_MAGIC = 0x31_64_6c_73;
-const FORMAT = 1;
+const FORMAT = 2;
 
 const writeAll = promisify(writev);
 const sync = promisify(fdatasync);

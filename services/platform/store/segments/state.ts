@@ -7,6 +7,9 @@ import { slotOfPlace } from './place.ts';
 import { PlaceIndex } from './place-index.ts';
 import type { Segment } from './segment.ts';
 
+/** Fewer segments are not worth writing anew. */
+const COLLECTED_SEGMENTS_MIN = 4;
+
 export class State {
   index = new PlaceIndex();
   /** Places of the entries with names. */
@@ -49,6 +52,19 @@ export class State {
     let bytes = 0;
     for (const { records, live, end } of this.segments.values()) if (records > 0) bytes += (end * live) / records;
     return Math.round(bytes);
+  }
+
+  /** @returns the sealed segment of which the least counts, `null` while at least half of all records do. */
+  leastLive(leftOut: readonly Segment[]): Segment | null {
+    const sealed = [...this.segments.values()].filter(
+      (segment) => !segment.isGrowing() && !segment.isEmptied && !leftOut.includes(segment),
+    );
+    if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
+    const records = sealed.reduce((sum, segment) => sum + segment.records, 0);
+    const live = sealed.reduce((sum, segment) => sum + segment.live, 0);
+    if (live * 2 > records) return null;
+    const share = (segment: Segment): number => segment.live / segment.records;
+    return sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least));
   }
 
   segmentOf(place: number): Segment {

@@ -30,11 +30,9 @@ export interface SegmentStoreOptions {
 }
 
 /** Read at once from a segment that is not in memory: what most records take. */
-const GUESS_BYTES = 1_024;
+const GUESS_BYTES = 2_048;
 /** Segments between two checkpoints: what opening the store has to read. */
 const CHECKPOINT_SEGMENTS = 8;
-/** Fewer segments are not worth writing anew. */
-const COLLECTED_SEGMENTS_MIN = 4;
 const NOTHING = new Uint8Array(0);
 /** One for all stores of the process: a segment is read as a whole and done with at once. */
 let whole: record.Bytes | null = null;
@@ -69,8 +67,9 @@ class SegmentStore implements Store {
   /** Where the record looked at last stands. */
   private bytes = this.scratch;
   private at = 0;
-  /** The unit looked up last and its slot in the index, as long as that holds. */
+  /** The unit looked up last, its tag, and its slot in the index, as long as that holds. */
   private unit: string | null = null;
+  private tag = 0;
   private slot = -1;
 
   private constructor(options: SegmentStoreOptions, lock: FolderLock, { state, active, replayed }: Recovered) {
@@ -102,7 +101,7 @@ class SegmentStore implements Store {
     const slot = this.unit === unit ? this.slot : this.find(unit);
     const { index } = this.state;
     const prior = slot < 0 ? 0 : index.places[slot]!;
-    const tag = tagOf(unit);
+    const { tag } = this;
     const place = this.append(record.UNIT, prior, due, unit, value);
     this.state.moveUnit(tag, place, prior);
     if (due < Number.POSITIVE_INFINITY) this.active.addDue(due, tag, offsetOfPlace(place));
@@ -114,7 +113,7 @@ class SegmentStore implements Store {
     if (slot < 0) return;
     const prior = this.state.index.places[slot]!;
     this.append(record.GONE, prior, 0, unit, NOTHING);
-    this.state.removeUnit(tagOf(unit), prior);
+    this.state.removeUnit(this.tag, prior);
     this.unit = null;
   }
 
@@ -202,12 +201,14 @@ class SegmentStore implements Store {
   /** @returns the unit's slot in the index, −1 when there is none; its record is the one looked at. */
   private find(unit: string): number {
     const { index } = this.state;
-    let slot = index.first(tagOf(unit));
+    const tag = tagOf(unit);
+    let slot = index.first(tag);
     for (; slot >= 0; slot = index.next(slot)) {
       this.load(index.places[slot]!);
       if (record.hasKey(this.bytes, this.at, unit)) break;
     }
     this.unit = unit;
+    this.tag = tag;
     this.slot = slot;
     return slot;
   }
@@ -245,13 +246,18 @@ class SegmentStore implements Store {
       bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES,
       `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`,
     );
-    if (this.active.end + bytesMax > this.segmentBytes) this.roll();
-    const { active } = this;
+    const active = this.activeWith(bytesMax);
     const at = active.end;
     const length = record.writeRecord(active.memory!, at, { kind, prior, due, key, value });
     active.end = at + record.alignedTo8(length);
     if (kind !== record.COMMIT) active.records += 1;
     return placeOf(active.slot, at);
+  }
+
+  /** @returns the segment that is written to, with room for so much. */
+  private activeWith(bytes: number): Segment {
+    if (this.active.end + bytes > this.segmentBytes) this.roll();
+    return this.active;
   }
 
   /** Seals the segment that is written to and begins another. */
@@ -288,22 +294,10 @@ class SegmentStore implements Store {
   /** Once less than half of all records count, writes the segments with the least that do anew: as many as came, and one. */
   private collect(): void {
     for (let more = this.unwritten.length + 1; more > 0; more--) {
-      const victim = this.victim();
+      const victim = this.state.leastLive(this.unwritten);
       if (victim === null) return;
       this.empty(victim);
     }
-  }
-
-  private victim(): Segment | null {
-    const sealed = [...this.state.segments.values()].filter(
-      (segment) => !segment.isGrowing() && !segment.isEmptied && !this.unwritten.includes(segment),
-    );
-    if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
-    const records = sealed.reduce((sum, segment) => sum + segment.records, 0);
-    const live = sealed.reduce((sum, segment) => sum + segment.live, 0);
-    if (live * 2 > records) return null;
-    const share = (segment: Segment): number => segment.live / segment.records;
-    return sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least));
   }
 
   private empty(victim: Segment): void {
@@ -320,17 +314,20 @@ class SegmentStore implements Store {
   private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
     const kind = record.kindAt(bytes, at);
     if (kind !== record.UNIT && kind !== record.NAMED) return;
-    const key = record.keyAt(bytes, at);
     if (kind === record.NAMED) {
-      if (this.state.named.get(key) === place) this.putNamed(key, record.valueAt(bytes, at));
+      const name = record.keyAt(bytes, at);
+      if (this.state.named.get(name) === place) this.putNamed(name, record.valueAt(bytes, at));
       return;
     }
-    const tag = tagOf(key);
+    const tag = record.tagAt(bytes, at);
     if (this.state.index.slotOf(tag, place) < 0) return;
+    const active = this.activeWith(record.alignedTo8(record.lengthAt(bytes, at)));
+    const moved = active.end;
+    active.end += record.copyRecord(bytes, at, active.memory!, moved, place);
+    active.records += 1;
+    this.state.moveUnit(tag, placeOf(active.slot, moved), place);
     const due = record.dueAt(bytes, at);
-    const moved = this.append(record.UNIT, place, due, key, record.valueAt(bytes, at));
-    this.state.moveUnit(tag, moved, place);
-    if (due < Number.POSITIVE_INFINITY) this.active.addDue(due, tag, offsetOfPlace(moved));
+    if (due < Number.POSITIVE_INFINITY) active.addDue(due, tag, moved);
   }
 
   private readWhole(segment: Segment): record.Bytes {
