@@ -117,7 +117,8 @@ export class Segment {
     if (this.fd === null) this.fd = openSync(this.path, this.written === 0 ? 'w+' : 'r+');
     const { bytesWritten } = await writeAll(this.fd, parts, this.written);
     const wanted = parts.reduce((sum, part) => sum + part.length, 0);
-    if (bytesWritten !== wanted) throw new Error(`${this.path} took ${bytesWritten} of ${wanted} bytes`);
+    if (bytesWritten !== wanted)
+      throw new Error(`${this.path} took ${bytesWritten} of ${wanted} bytes; is the disk full?`);
     this.written = end;
     this.pages = null;
   }
