@@ -213,8 +213,12 @@ export function armOf({ arms }: Pick<Experiment, 'arms'>, armId: ArmId): Arm | u
 
 /** Length of an encoded context: an intercept and the declared features; 0 without context. */
 export function contextDimension(context: readonly Feature[]): number {
-  if (context.length === 0) return 0;
-  return context.reduce((d, feature) => d + featureWidth(feature, context), 1);
+  return context.length === 0 ? 0 : featureStart(context.length, context);
+}
+
+/** Where the encoded numbers of a feature begin: after the intercept and the features before it. */
+export function featureStart(at: number, context: readonly Feature[]): number {
+  return context.slice(0, at).reduce((sum, before) => sum + featureWidth(before, context), 1);
 }
 
 /** How many numbers a feature encodes as. @param context all features, for a cross to find its own. */

@@ -4,7 +4,7 @@
  * read, so that no event looks for them. Not here: what of a metric has come (worth.ts), and the formula's text (contracts).
  */
 import type { ArmId } from '../events.ts';
-import { type Arm, armOf, type Experiment, type Feature, featureWidth, type RewardSpec } from '../experiment.ts';
+import { type Arm, armOf, type Experiment, type Feature, featureStart, type RewardSpec } from '../experiment.ts';
 import { evaluate, namesOf } from '../expressions/expression.ts';
 import { FEATURE_UNITS } from '../quantize.ts';
 
@@ -67,8 +67,7 @@ function readOf(name: string, experiment: Experiment): Read {
 function readFeature(name: string, context: readonly Feature[]): Read {
   const place = context.findIndex((feature) => feature.name === name);
   const feature = context[place]!;
-  // After the intercept and the features before it.
-  const at = context.slice(0, place).reduce((sum, before) => sum + featureWidth(before, context), 1);
+  const at = featureStart(place, context);
   const { mean, scale } = feature.kind === 'number' ? feature : { mean: 0, scale: 1 };
   return ({ features }) => (features[at]! / FEATURE_UNITS) * scale + mean;
 }

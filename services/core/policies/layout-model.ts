@@ -4,7 +4,7 @@
  * needs no definition. Not here: what the weights are.
  */
 import { Invalid } from '../errors.ts';
-import { contextDimension, type Feature, featureWidth, type Layout } from '../experiment.ts';
+import { contextDimension, type Feature, featureStart, featureWidth, type Layout } from '../experiment.ts';
 import { layoutStrides } from '../layout.ts';
 import type { AspectPair } from '../numerics/hill-climbing.ts';
 import type { PolicyState } from './policy.ts';
@@ -128,8 +128,7 @@ export function layoutModelState(layout: Layout, context: readonly Feature[]): P
           `${aspects.join(', ')}, features ${context.map(({ name }) => name).join(', ') || 'none'}`,
       );
     }
-    const from = context.slice(0, at).reduce((sum, feature) => sum + featureWidth(feature, context), 1);
-    contextCrosses.push(Math.max(first, second), from, featureWidth(context[at]!, context));
+    contextCrosses.push(Math.max(first, second), featureStart(at, context), featureWidth(context[at]!, context));
   }
   const state: PolicyState = new Map([
     ['variants', Float64Array.from(layout.aspects, ({ variants }) => variants.length)],
