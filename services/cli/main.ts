@@ -9,6 +9,7 @@ import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-
 import { readPosition, writePosition } from '../platform/files/position.ts';
 import { openRows } from '../platform/files/rows.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
+import { endWhenUnread } from '../platform/lifecycle.ts';
 import { createLogger } from '../platform/logging.ts';
 import { startProgress } from '../platform/progress.ts';
 import { registerAll, standings } from '../platform/registry/register.ts';
@@ -46,6 +47,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+endWhenUnread(process.stdout);
 process.exitCode = await runCli(process.argv.slice(2), {
   environment: process.env,
   stdout: process.stdout,

@@ -17,6 +17,8 @@ export interface OptionSpec<T, Default extends string | null> {
   readonly default: Default;
   readonly unit?: string;
   readonly doc: string;
+  /** Heading in the help, which comes after all that has none. */
+  readonly group?: string;
   /** Never shown: not in messages, not in logs. */
   readonly secret?: boolean;
 }
@@ -72,10 +74,17 @@ export function defineConfig<const S extends Specs>(specs: S): Config<S> {
 
 /** Adds one flag for each option, with help that states type, default, unit and environment name. */
 export function optionsFor<S extends Specs>(command: Command, config: Config<S>): Command {
-  for (const [name, spec] of Object.entries(config.specs)) {
-    command.addOption(new Option(`${flagOf(name)} <${spec.unit ?? 'value'}>`, help(spec)));
+  const specs = Object.entries(config.specs);
+  for (const [name, spec] of [...specs.filter(([, { group }]) => !group), ...specs.filter(([, { group }]) => group)]) {
+    const option = new Option(`${flagOf(name)} <${spec.unit ?? 'value'}>`, help(spec));
+    command.addOption(spec.group === undefined ? option : option.helpGroup(spec.group));
   }
   return command;
+}
+
+/** @returns the same options under one heading. */
+export function inGroup<const S extends Specs>(group: string, specs: S): S {
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, { ...spec, group }])) as unknown as S;
 }
 
 /** Text as it is. */

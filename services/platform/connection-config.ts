@@ -4,7 +4,7 @@
  */
 import { type TopicNames, topicNames } from '../contracts/keys.ts';
 import { Invalid } from '../core/errors.ts';
-import { choice, flag, integer, list, text, type Values } from './config.ts';
+import { choice, flag, inGroup, integer, list, text, type Values } from './config.ts';
 import type { KafkaLogger, KafkaOptions } from './kafka/connection.ts';
 import type { RegistryOptions } from './registry/client.ts';
 
@@ -12,7 +12,7 @@ const REGISTRY_TIMEOUT_MS = 5_000;
 const REGISTRY_TRIES_MAX = 4;
 
 /** Spread into a service's own options; by default they lead to what `npm run stack -- up` starts. */
-export const CONNECTION_OPTIONS = {
+export const CONNECTION_OPTIONS = inGroup('Connection:', {
   brokers: {
     env: 'KAFKA_BROKERS',
     type: list(),
@@ -77,7 +77,7 @@ export const CONNECTION_OPTIONS = {
     default: '1',
     doc: 'Which topics: 1, until `croupier repartition` has made others, named decisions-2 and so on',
   },
-} as const;
+});
 
 export type ConnectionValues = Values<typeof CONNECTION_OPTIONS>;
 

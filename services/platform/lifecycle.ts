@@ -76,3 +76,14 @@ export class Lifecycle {
     process.exit(this.exitCode);
   }
 }
+
+/** Exit code of a process that a closed pipe ended, as shells have it: 128 and the number of SIGPIPE. */
+const UNREAD = 141;
+
+/** Ends a command quietly when nobody reads any more what it prints, as `… | head` does. */
+export function endWhenUnread(stdout: NodeJS.WriteStream): void {
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(UNREAD);
+  });
+}

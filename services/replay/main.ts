@@ -12,6 +12,7 @@ import { CroupierError, Invalid } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
 import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
+import { endWhenUnread } from '../platform/lifecycle.ts';
 import { createLogger } from '../platform/logging.ts';
 import { type Progress, startProgress } from '../platform/progress.ts';
 import { registerAll } from '../platform/registry/register.ts';
@@ -46,7 +47,7 @@ if (isMainThread) await main();
 else thread(workerData as ThreadData);
 
 async function main(): Promise<void> {
-  const command = new Command('replay')
+  const command = new Command('croupier replay')
     .description('Learns the log again, from nothing but the log, and compares every digest with the live snapshot.')
     .addHelpText(
       'after',
@@ -67,6 +68,7 @@ async function main(): Promise<void> {
       process.exitCode = 1;
     }
   });
+  endWhenUnread(process.stdout);
   await command.parseAsync();
 }
 

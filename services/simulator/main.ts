@@ -4,6 +4,7 @@ import { open, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CroupierError, Invalid } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
+import { endWhenUnread } from '../platform/lifecycle.ts';
 import { startProgress } from '../platform/progress.ts';
 import { compare } from './comparison.ts';
 import { SIMULATE_CONFIG, type SimulateValues } from './config.ts';
@@ -13,7 +14,7 @@ import { reportHtml } from './report.ts';
 import { runsOf, type Setting } from './setting.ts';
 import { comparisonText } from './tables.ts';
 
-const command = new Command('simulate')
+const command = new Command('croupier simulate')
   .description('Shows how policies learn in simulated worlds, with the core that serves in production.')
   .helpOption('-h, --help', 'Show this help');
 optionsFor(command, SIMULATE_CONFIG).action(async (flags: Record<string, unknown>) => {
@@ -25,6 +26,7 @@ optionsFor(command, SIMULATE_CONFIG).action(async (flags: Record<string, unknown
     process.exitCode = error.code === 'config' ? 2 : 1;
   }
 });
+endWhenUnread(process.stdout);
 await command.parseAsync();
 
 async function run(values: SimulateValues): Promise<void> {

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, expect, test, vi } from 'vitest';
+import { CHECKOUT } from '../../deploy/local/ensure.ts';
 import { EmbeddedLog } from '../../services/platform/embedded/log.ts';
 import { CliWorld } from '../support/cli.ts';
 import { startTestDecider } from '../support/decider.ts';
@@ -60,3 +63,13 @@ test('define, decide, reward, stats and explain, with a learner and a decider th
   const context = await cli.run('decide', 'coupon', '--user', 'u1');
   expect(context).toMatchObject({ code: 1, stderr: expect.stringMatching(/^context: .*plan is missing/) });
 });
+
+test.each([[''], ['replay'], ['simulate']])(
+  'nobody reads on: `croupier %s --help | head` ends without a word',
+  async (command) => {
+    const piped = `${process.execPath} services/cli/main.ts ${command} --help | head -n 1`;
+    const { stdout, stderr } = await promisify(execFile)('sh', ['-c', piped], { cwd: CHECKOUT });
+    expect(stdout).toMatch(/^Usage: croupier/);
+    expect(stderr).toBe('');
+  },
+);

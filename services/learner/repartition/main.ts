@@ -14,6 +14,7 @@ import { kafkaOptions, registryOptions, topicsOf } from '../../platform/connecti
 import { readExperiments } from '../../platform/experiments-view.ts';
 import { joinLimits } from '../../platform/join/limits-config.ts';
 import { KafkaLog } from '../../platform/kafka/log.ts';
+import { endWhenUnread } from '../../platform/lifecycle.ts';
 import type { Log } from '../../platform/log/port.ts';
 import { createLogger } from '../../platform/logging.ts';
 import { type Progress, startProgress } from '../../platform/progress.ts';
@@ -36,7 +37,7 @@ interface PlainFlags extends Readonly<Record<string, unknown>> {
   readonly dryRun: boolean;
 }
 
-const command = new Command('repartition')
+const command = new Command('croupier repartition')
   .description(
     'Makes topics with another number of partitions, copies into them what can still be reached, and begins them with what\n' +
       'was learned. Old and new work side by side meanwhile. Run it again to copy what has come since, or after an end half-way.',
@@ -56,6 +57,7 @@ optionsFor(command, REPARTITION_CONFIG).action(async (flags: PlainFlags) => {
     process.exitCode = 1;
   }
 });
+endWhenUnread(process.stdout);
 await command.parseAsync();
 
 async function run(values: RepartitionValues, flags: PlainFlags): Promise<void> {

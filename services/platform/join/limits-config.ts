@@ -3,11 +3,11 @@
  * depends on them.
  */
 import type { JoinLimits } from '../../core/join/group.ts';
-import { duration, integer, type Values } from '../config.ts';
+import { duration, inGroup, integer, type Values } from '../config.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 
-export const JOIN_OPTIONS = {
+export const JOIN_OPTIONS = inGroup('Join:', {
   joinWindow: {
     env: 'CROUPIER_JOIN_WINDOW',
     type: duration({ minMs: 1, maxMs: YEAR_MS }),
@@ -38,7 +38,7 @@ export const JOIN_OPTIONS = {
     default: '1d',
     doc: 'How long such a span is, by the clock of the log',
   },
-} as const;
+});
 
 export function joinLimits(values: Values<typeof JOIN_OPTIONS>): JoinLimits {
   return {
