@@ -44,11 +44,14 @@ export function eventCount({ pending, live }: Shape): number {
   return pending + live + live / 2;
 }
 
-/** @param beginMs when the first decision was made. */
-export function* events(shape: Shape, beginMs: number): Generator<BenchEvent> {
+/**
+ * @param beginMs when the first decision was made.
+ * @param from so many are left out, at most those that stay without reward.
+ */
+export function* events(shape: Shape, beginMs: number, from = 0): Generator<BenchEvent> {
   const total = shape.pending + shape.live;
   const due = new Map<number, number[]>();
-  for (let step = 0; step < total || due.size > 0; step++) {
+  for (let step = from; step < total || due.size > 0; step++) {
     const atMs = beginMs + step * STEP_MS;
     if (step < total) {
       yield { decision: decisionOf(step, atMs, shape) };

@@ -164,11 +164,10 @@ async function fill({ log }: Cluster, shape: Shape, { topics, codecs, from, to }
     sent += records.length;
     progress.update(sent);
   };
-  let made = 0;
-  for (const { decision, reward } of events(shape, Date.now() - BEGIN_MS_AGO)) {
+  let made = from;
+  for (const { decision, reward } of events(shape, Date.now() - BEGIN_MS_AGO, from)) {
     if (made === to) break;
     made += 1;
-    if (made <= from) continue;
     const { unitId } = decision ?? reward;
     const value = decision === undefined ? codecs.reward.encode(reward) : codecs.decision.encode(decision);
     const place = `${decision === undefined ? topics.rewards : topics.decisions}/${partitionOf(unitId, PARTITIONS)}`;
