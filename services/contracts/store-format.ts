@@ -6,7 +6,7 @@ import type { ExperimentId, PerStream } from '../core/events.ts';
 import type { JoinLimits } from '../core/join/group.ts';
 import type { Counts } from '../core/learning/counts.ts';
 
-export const FORMAT = 8;
+export const FORMAT = 9;
 
 /** What a store says of itself, written with every commit. */
 export interface StoreHeader {

@@ -19,7 +19,12 @@ import {
   type Tally,
 } from '../core/learning/tally.ts';
 import { InputReader, type InputReaderOptions } from '../platform/join/input-reader.ts';
-import { PartitionJoin, type PartitionJoinOptions, type Replayed } from '../platform/join/partition-join.ts';
+import {
+  FOR_GROUPS_ALONE,
+  PartitionJoin,
+  type PartitionJoinOptions,
+  type Replayed,
+} from '../platform/join/partition-join.ts';
 import { assertSameCount } from '../platform/log/partition-count.ts';
 import type { LogRecord } from '../platform/log/port.ts';
 import { startOf } from '../platform/log/read-to-end.ts';
@@ -216,12 +221,12 @@ async function restoreFromTallies(
   let counted = false;
   for (const [i, cut] of rungs([progress.offsets, ...stands]).entries()) {
     // Below the first rung all is reflected by what stands there.
-    await fold(join, reader, cut, { counted, learned: (delta) => i > 0 && learned(delta) }, stop);
+    await fold(join, reader, cut, i === 0 ? FOR_GROUPS_ALONE : { counted, learned }, stop);
     at = cut;
     if (!isSameCut(cut, progress.offsets)) continue;
     join.resume(progress, progress.counts);
     // The books count as run out what has by those clocks, even where the last record before them is older.
-    await join.writeGroups({ counted: false, learned: () => false });
+    await join.writeGroups(FOR_GROUPS_ALONE);
     counted = true;
   }
   // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.

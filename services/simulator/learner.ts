@@ -13,7 +13,14 @@ import type { Experiment } from '../core/experiment.ts';
 import { emptyGroup, type Group } from '../core/join/group.ts';
 import { type Counts, zeroCounts } from '../core/learning/counts.ts';
 import { MergedSums } from '../core/learning/merge.ts';
-import { type Change, handleDecision, handleReward, PartitionState, type Rules } from '../core/learning/partition.ts';
+import {
+  type Handled,
+  handleDecision,
+  handleReward,
+  learnedFrom,
+  PartitionState,
+  type Rules,
+} from '../core/learning/partition.ts';
 import { buildParameters } from '../core/learning/snapshot.ts';
 import { allPolicies } from '../core/policies/registry.ts';
 import type { Environment, SimulatedUnit } from './environment.ts';
@@ -133,10 +140,10 @@ export class SimulatedLearner {
     if (report.isLast) this.groups.delete(decision.unitId);
   }
 
-  private apply(unitId: UnitId, handle: (group: Group) => Change): void {
-    const change = handle(this.groups.get(unitId) ?? emptyGroup(unitId));
-    this.state.apply(change);
-    this.groups.set(unitId, change.group);
+  private apply(unitId: UnitId, handle: (group: Group) => Handled): void {
+    const handled = handle(this.groups.get(unitId) ?? emptyGroup(unitId));
+    this.state.apply(learnedFrom(handled, this.rules));
+    this.groups.set(unitId, handled.group);
   }
 
   private serve(): ServedExperiment {

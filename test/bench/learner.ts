@@ -20,7 +20,7 @@ import { measureExpiry } from './learner/expiry.ts';
 import { measureFreshness } from './learner/freshness.ts';
 import { type Cluster, prepareInputs } from './learner/inputs.ts';
 import { type LearnerRun, measureLearner } from './learner/measure-learner.ts';
-import { Peer } from './learner/peer.ts';
+import { PEER_PENDING_MAX, Peer } from './learner/peer.ts';
 import { medianOf, type Rate } from './learner/rate.ts';
 import { measureRecovery } from './learner/recovery.ts';
 
@@ -134,14 +134,16 @@ class LearnerBench {
   /** Stores with few and with many pending, each filled once; then the same live events on copies of them. */
   private async pending(): Promise<Bar[]> {
     const { pending, runs } = this.options;
-    const peer = await this.peerWith(pending);
+    const peerPending = Math.min(pending, PEER_PENDING_MAX);
+    const peer = await this.peerWith(peerPending);
     const few = await this.withPending(SMALL_PENDING);
     const many = await this.withPending(pending);
     const peers: Rate[] = [];
     const [withFew, withMany]: [LearnerRun[], LearnerRun[]] = [[], []];
     try {
       for (let round = 0; round < runs; round++) {
-        if (peer !== null) peers.push(this.said(`${PEER_NAME}, ${pending} pending`, await peer.measure(pending)));
+        if (peer !== null)
+          peers.push(this.said(`${PEER_NAME}, ${peerPending} pending`, await peer.measure(peerPending)));
         withFew.push(this.said(`learner, ${SMALL_PENDING} pending`, await this.learn(few.shape, few)));
         withMany.push(this.said(`learner, ${pending} pending`, await this.learn(many.shape, many)));
       }
@@ -150,8 +152,9 @@ class LearnerBench {
     }
     const [small, large] = [medianOf(withFew), medianOf(withMany)];
     const name = `${pending.toLocaleString('en')} pending`;
+    const theirs = peerPending === pending ? '' : ` (the peer ${peerPending.toLocaleString('en')})`;
     return [
-      ...(peers.length === 0 ? [] : against(`Beta TS, ${name}`, large, medianOf(peers))),
+      ...(peers.length === 0 ? [] : against(`Beta TS, ${name}${theirs}`, large, medianOf(peers))),
       bar(`RSS, ${name} to 100,000`, large.rssBytes / small.rssBytes, '×', 'at most', 1.25),
       bar(`commit, ${name} to 100,000`, large.commitMs / small.commitMs, '×', 'at most', 1.5),
     ];

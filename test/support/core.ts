@@ -19,6 +19,7 @@ import {
   expire,
   handleDecision,
   handleReward,
+  learnedFrom,
   PartitionState,
   type Rules,
 } from '../../services/core/learning/partition.ts';
@@ -134,11 +135,11 @@ export class Oracle {
     const clockMs = this.state.observe(stream, this.state.offsets[stream] + 1, event.clockMs);
     const { unitId } = stream === 'decisions' ? event.decision : event.reward;
     const group = this.groups.get(unitId) ?? emptyGroup(unitId);
-    this.apply(
+    const handled =
       stream === 'decisions'
         ? handleDecision(group, event.decision, clockMs, this.rules)
-        : handleReward(group, event.reward, clockMs, this.rules),
-    );
+        : handleReward(group, event.reward, clockMs, this.rules);
+    this.apply({ group: handled.group, ...learnedFrom(handled, this.rules) });
   }
 
   drop(): void {

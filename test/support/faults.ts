@@ -45,7 +45,7 @@ export class CrashPoint {
       get: (unit) => store.get(unit),
       put: (unit, value, due) => store.put(unit, value, due),
       delete: (unit) => store.delete(unit),
-      takeDue: (upTo, limit) => store.takeDue(upTo, limit),
+      takeDue: (upTo) => store.takeDue(upTo),
       getNamed: (name) => store.getNamed(name),
       putNamed: (name, value) => store.putNamed(name, value),
       deleteNamed: (name) => store.deleteNamed(name),

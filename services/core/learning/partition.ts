@@ -1,5 +1,6 @@
 /**
- * The state machine of one input partition. `handle…` proposes a change and touches nothing; `apply` is the only writer.
+ * The state machine of one input partition. `handle…` and `learnedFrom` propose a change and touch nothing; `apply` is the only
+ * writer.
  * Live, restart, rebuild and replay run the same two. Owns offsets, log clocks, books and sums; the groups it works on
  * are lent to it by whoever keeps them.
  */
@@ -88,30 +89,54 @@ export function standing(group: Group, rules: Rules): Counts {
   return { ...zeroCounts(), ...difference(emptyGroup(group.unitId), group, touched, {}, rules).counts };
 }
 
-/** @throws Invalid when the decision can never be learned from: dead-letter it. */
-export function handleDecision(group: Group, decision: Decision, clockMs: number, rules: Rules): Change {
-  const entry = decisionEntry(decision, clockMs, rules.experiments);
-  // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
-  if (decision.reason === 'shadow') return { group, deltas: [], counts: { decisionsIn: 1, decisionsExpired: 1 } };
-  const open = letIn(group, 'decisions', clockMs, rules.limits);
-  if (open === null) return { group, deltas: [], counts: { decisionsIn: 1, decisionsCrowded: 1 } };
-  const { group: added, as } = addDecision(open, entry, rules.limits);
-  if (as === 'repeated') return { group: added, deltas: [], counts: { decisionsIn: 1, decisionsDuplicate: 1 } };
-  const { group: after, touched, passedOver } = claim(added, rules.experiments, rules.limits);
-  return difference(group, after, touched, { decisionsIn: 1, passedOver }, rules);
+/** What an event makes of a group, before anybody asks what is learned from it. */
+export interface Handled {
+  /** The group as it will be. */
+  readonly group: Group;
+  readonly before: Group;
+  readonly touched: Touched;
+  /** How the event itself is counted. */
+  readonly received: Partial<Counts>;
 }
 
-export function handleReward(group: Group, reward: Reward, clockMs: number, rules: Rules): Change {
-  const open = letIn(group, 'rewards', clockMs, rules.limits);
-  if (open === null) return { group, deltas: [], counts: { rewardsIn: 1, rewardsCrowded: 1 } };
+const NOTHING_TOUCHED: Touched = { decisions: new Set(), rewards: [] };
+
+/** @throws Invalid when the decision can never be learned from: dead-letter it. */
+export function handleDecision(before: Group, decision: Decision, clockMs: number, rules: Rules): Handled {
+  const entry = decisionEntry(decision, clockMs, rules.experiments);
+  const untouched = (group: Group, received: Partial<Counts>): Handled => {
+    return { group, before, touched: NOTHING_TOUCHED, received: { decisionsIn: 1, ...received } };
+  };
+  // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
+  if (decision.reason === 'shadow') return untouched(before, { decisionsExpired: 1 });
+  const open = letIn(before, 'decisions', clockMs, rules.limits);
+  if (open === null) return untouched(before, { decisionsCrowded: 1 });
+  const { group: added, as } = addDecision(open, entry, rules.limits);
+  if (as === 'repeated') return untouched(added, { decisionsDuplicate: 1 });
+  const { group, touched, passedOver } = claim(added, rules.experiments, rules.limits);
+  return { group, before, touched, received: { decisionsIn: 1, passedOver } };
+}
+
+export function handleReward(before: Group, reward: Reward, clockMs: number, rules: Rules): Handled {
+  const untouched = (group: Group, received: Partial<Counts>): Handled => {
+    return { group, before, touched: NOTHING_TOUCHED, received: { rewardsIn: 1, ...received } };
+  };
+  const open = letIn(before, 'rewards', clockMs, rules.limits);
+  if (open === null) return untouched(before, { rewardsCrowded: 1 });
   const { group: added, at, as } = addReward(open, rewardEntry(reward, clockMs), rules.limits);
-  if (as === 'repeated') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsDuplicate: 1 } };
-  if (as === 'late') return { group: added, deltas: [], counts: { rewardsIn: 1, rewardsUnmatched: 1 } };
+  if (as === 'repeated') return untouched(added, { rewardsDuplicate: 1 });
+  if (as === 'late') return untouched(added, { rewardsUnmatched: 1 });
   // Only the first record decides whose the reward is.
   const settled = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : { group: added, passedOver: 0 };
-  const { group: after, passedOver } = settled;
-  const touched = { decisions: new Set(after.rewards[at]!.owners), rewards: [at] };
-  return difference(group, after, touched, { rewardsIn: 1, passedOver }, rules);
+  const { group, passedOver } = settled;
+  const touched = { decisions: new Set(group.rewards[at]!.owners), rewards: [at] };
+  return { group, before, touched, received: { rewardsIn: 1, passedOver } };
+}
+
+/** @returns what sums and books learn from an event. */
+export function learnedFrom({ before, group, touched, received }: Handled, rules: Rules): Omit<Change, 'group'> {
+  if (touched === NOTHING_TOUCHED) return { deltas: [], counts: received };
+  return difference(before, group, touched, received, rules);
 }
 
 export function deadLettered(stream: Stream): Partial<Counts> {
@@ -168,7 +193,7 @@ function difference(
   touched: Touched,
   received: Partial<Counts>,
   { experiments, limits }: Rules,
-): Change {
+): Omit<Change, 'group'> {
   const counts = { ...received };
   const deltas: SumDelta[] = [];
   const ownedBefore = ownedBy(before, touched.decisions);
@@ -198,7 +223,7 @@ function difference(
     if (known !== undefined) addStanding(counts, standingOf(before, known, limits), -1);
     addStanding(counts, standingOf(after, after.rewards[at]!, limits), 1);
   }
-  return { group: after, deltas, counts };
+  return { deltas, counts };
 }
 
 function addStanding(counts: Partial<Counts>, standing: RewardStanding, sign: 1 | -1): void {

@@ -30,6 +30,7 @@ import {
   expire,
   handleDecision,
   handleReward,
+  learnedFrom,
   PartitionState,
   type Rules,
 } from '../../core/learning/partition.ts';
@@ -43,7 +44,11 @@ import type { InputRecord } from './input.ts';
 
 /** Groups fall due in as many steps of the log's clock over a decision's memory, so that looking for them serves many. */
 const DUE_STEPS = 1_000;
-const DUE_AT_ONCE = 1_000;
+/**
+ * So many steps lie between two visits of a unit: what ran out in between is dropped at once, since a visit costs as much as
+ * an event. Units have their visits at different steps, so that no step has them all.
+ */
+const STEPS_BETWEEN_VISITS = 64;
 /** Groups that take more bytes are decoded and encoded once in a commit, not with each event. */
 const BUSY_GROUP_BYTES = 16_384;
 
@@ -69,6 +74,9 @@ export interface Replayed {
   readonly counted: boolean;
   learned(delta: SumDelta): boolean;
 }
+
+/** All that is replayed is reflected already, by the books too. */
+export const FOR_GROUPS_ALONE: Replayed = { counted: false, learned: () => false };
 
 export interface Refused {
   readonly record: InputRecord;
@@ -152,19 +160,16 @@ export class PartitionJoin {
   private learn(input: InputRecord, clockMs: number, replayed?: Replayed): void {
     if (input.event instanceof Invalid) throw input.event;
     const group = this.groupOf(input.event.unitId);
-    const change =
+    const { rules } = this.options;
+    const handled =
       input.stream === 'decisions'
-        ? handleDecision(group, input.event as Decision, clockMs, this.options.rules)
-        : handleReward(group, input.event as Reward, clockMs, this.options.rules);
-    this.apply(group, change, replayed);
+        ? handleDecision(group, input.event as Decision, clockMs, rules)
+        : handleReward(group, input.event as Reward, clockMs, rules);
+    if (handled.group !== group) this.keep(handled.group);
+    if (replayed !== FOR_GROUPS_ALONE) this.count(learnedFrom(handled, rules), replayed);
   }
 
-  private apply(before: Group, change: Change, replayed?: Replayed): void {
-    if (change.group !== before) this.keep(change.group);
-    this.count(change, replayed);
-  }
-
-  private count(change: Change, replayed?: Replayed): void {
+  private count(change: Omit<Change, 'group'>, replayed?: Replayed): void {
     if (replayed === undefined) this.state.apply(change);
     else {
       this.state.apply({
@@ -195,7 +200,7 @@ export class PartitionJoin {
     const { store, rules } = this.options;
     const dueMs = groupDueMs(group, rules.limits);
     if (dueMs === null) store.delete(group.unitId);
-    else store.put(group.unitId, encodeGroup(group), Math.floor(dueMs / this.dueStepMs) + 1);
+    else store.put(group.unitId, encodeGroup(group), visitOf(group.unitId, Math.floor(dueMs / this.dueStepMs) + 1));
   }
 
   /** Drops what has run out by the log clocks: a function of offsets, not of when it is called. */
@@ -204,14 +209,12 @@ export class PartitionJoin {
     this.busy.clear();
     const { store, rules } = this.options;
     const step = Math.floor(lowClock(this.state.clocks) / this.dueStepMs);
-    for (;;) {
-      const due = store.takeDue(step, DUE_AT_ONCE) as UnitId[];
-      if (due.length === 0) return;
-      for (const unitId of due) {
-        const change = expire(decodeStoredGroup(unitId, store.get(unitId)!), step * this.dueStepMs, rules);
-        this.store(change.group);
-        this.count(change, replayed);
-      }
+    for (const [unitId, value] of store.takeDue(step)) {
+      // The last visit, not now: what is dropped may not depend on how often somebody looks.
+      const visit = visitOf(unitId as UnitId, step - STEPS_BETWEEN_VISITS + 1);
+      const change = expire(decodeStoredGroup(unitId as UnitId, value), visit * this.dueStepMs, rules);
+      this.store(change.group);
+      this.count(change, replayed);
     }
   }
 
@@ -267,13 +270,9 @@ export class PartitionJoin {
   /** Takes every group out of the store. */
   *takeGroups(): Generator<Group> {
     const { store } = this.options;
-    for (;;) {
-      const units = store.takeDue(Number.MAX_VALUE, DUE_AT_ONCE) as UnitId[];
-      if (units.length === 0) return;
-      for (const unitId of units) {
-        yield decodeStoredGroup(unitId, store.get(unitId)!);
-        store.delete(unitId);
-      }
+    for (const [unitId, value] of store.takeDue(Number.MAX_VALUE)) {
+      yield decodeStoredGroup(unitId as UnitId, value);
+      store.delete(unitId);
     }
   }
 
@@ -352,6 +351,15 @@ function decodeStoredGroup(unitId: UnitId, value: Buffer): Group {
   } catch (error) {
     throw unreadable(`group of unit ${unitId}`, error);
   }
+}
+
+/** @returns the first step from that one on at which the unit is visited. */
+function visitOf(unitId: UnitId, step: number): number {
+  let hash = 0;
+  for (let i = 0; i < unitId.length; i++) hash = Math.imul(hash ^ unitId.charCodeAt(i), 0x01000193);
+  const place = (hash >>> 16) % STEPS_BETWEEN_VISITS;
+  const from = step % STEPS_BETWEEN_VISITS;
+  return step + ((place - from + STEPS_BETWEEN_VISITS) % STEPS_BETWEEN_VISITS);
 }
 
 function putTally(store: Store, { experimentId, cohort, value }: EncodedTally): void {

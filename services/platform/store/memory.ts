@@ -31,17 +31,14 @@ export class MemoryStore implements Store {
     this.set(unit, undefined);
   }
 
-  takeDue(upTo: number, limit: number): string[] {
-    const taken: string[] = [];
+  *takeDue(upTo: number): Generator<readonly [string, Buffer]> {
     for (const [due, units] of this.byDue) {
       if (due > upTo) continue;
       for (const unit of units) {
-        if (taken.length === limit) return taken;
-        taken.push(unit);
         this.forgetDue(unit, due);
+        yield [unit, this.units.get(unit)!.value];
       }
     }
-    return taken;
   }
 
   getNamed(name: string): Buffer | undefined {

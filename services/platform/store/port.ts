@@ -13,10 +13,10 @@ export interface Store {
   put(unit: string, value: Uint8Array, due: number): void;
   delete(unit: string): void;
   /**
-   * Takes units that are due at that time or before, in any order; each once, at most `limit`. Whoever takes them puts or
-   * deletes them.
+   * Gives the units that are due at that time or before, in any order, each once, with what `get` would say. Whoever takes
+   * one puts it for later or deletes it, at best before the next.
    */
-  takeDue(upTo: number, limit: number): string[];
+  takeDue(upTo: number): Generator<readonly [unit: string, value: Buffer]>;
   /** @returns a view that the next call may change, `undefined` when there is none. */
   getNamed(name: string): Buffer | undefined;
   /** Names, from one to some thousands, are kept in memory. */

@@ -6,18 +6,19 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import kafkajs from 'kafkajs';
 import { CHECKOUT } from '../../../deploy/local/ensure.ts';
 import type { KafkaLog } from '../../../services/platform/kafka/log.ts';
-import { until } from '../../support/until.ts';
 import type { Rate } from './rate.ts';
 
 const run = promisify(execFile);
 const FOLDER = join(CHECKOUT, '.croupier', 'bench', 'kstreams');
 const LIVE_EVENTS = 1_500_000;
 const OUTPUT_BYTES_MAX = 10_000_000;
-const TOPICS_MS_MAX = 30_000;
-const YEAR_MS = 365 * 86_400_000;
+/**
+ * Its decisions begin nine days ago, ten a second: with more of them its times would be yet to come, and brokers refuse such
+ * records in its topics and in its changelogs.
+ */
+export const PEER_PENDING_MAX = 6_500_000;
 
 export class Peer {
   private readonly brokers: string;
@@ -48,30 +49,7 @@ export class Peer {
       if (held === pending + 1_000_000) return;
       throw new Error(`${topic} is half filled: stop the stack (npm run stack -- down) and begin anew`);
     }
-    await Promise.all([this.java('fill', prefixOf(pending), String(pending)), this.allowTimesAhead(pending)]);
-  }
-
-  /** It begins nine days ago at ten decisions a second: from 7.8 million on, its times are yet to come, which brokers refuse. */
-  private async allowTimesAhead(pending: number): Promise<void> {
-    const admin = new kafkajs.Kafka({ brokers: this.brokers.split(','), logLevel: kafkajs.logLevel.NOTHING }).admin();
-    await admin.connect();
-    try {
-      const names = ['-d', '-r'].map((stream) => `${prefixOf(pending)}${stream}`);
-      const hasTopics = async () => {
-        const there = await admin.listTopics();
-        return names.every((name) => there.includes(name));
-      };
-      await until('the peer has its topics', hasTopics, TOPICS_MS_MAX);
-      // All that it set, again: what is left out goes back to the default.
-      const configEntries = [
-        { name: 'retention.ms', value: '-1' },
-        { name: 'message.timestamp.after.max.ms', value: String(YEAR_MS) },
-      ];
-      const resources = names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries }));
-      await admin.alterConfigs({ validateOnly: false, resources });
-    } finally {
-      await admin.disconnect();
-    }
+    await this.java('fill', prefixOf(pending), String(pending));
   }
 
   /** The Processor API, exactly once, commits each second, two threads. Only the last 1.5 million events are timed. */

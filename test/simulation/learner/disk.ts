@@ -67,9 +67,9 @@ export class SimulatedStore implements Store {
     this.change((store) => store.delete(unit));
   }
 
-  takeDue(upTo: number, limit: number): string[] {
+  takeDue(upTo: number): Generator<readonly [string, Buffer]> {
     this.assertReadable();
-    return this.content.takeDue(upTo, limit);
+    return this.content.takeDue(upTo);
   }
 
   getNamed(name: string): Buffer | undefined {

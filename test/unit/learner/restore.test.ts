@@ -236,7 +236,7 @@ describe('a local store', () => {
     [
       'groups',
       (store) => {
-        for (const unit of store.takeDue(Number.MAX_VALUE, 1_000)) store.put(unit, GARBAGE, 1);
+        for (const [unit] of [...store.takeDue(Number.MAX_VALUE)]) store.put(unit, GARBAGE, 1);
       },
     ],
   ])('whose %s are garbage is thrown away and rebuilt, and says so', async (_what, spoil) => {

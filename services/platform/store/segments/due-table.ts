@@ -34,14 +34,16 @@ export class GrowingDues {
     if (due < this.earliest) this.earliest = due;
   }
 
-  /** Takes what is due: `taken` says of each row whether there is room for it; then it is not given again. */
-  take(upTo: number, taken: (row: DueRow) => boolean): void {
+  /** Gives what is due; what was given is not given again. Rows may be added meanwhile. */
+  *take(upTo: number): Generator<DueRow> {
     if (this.earliest > upTo) return;
     let earliest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.length; i++) {
       const due = this.dues[i]!;
-      if (due <= upTo && taken(this.row(i))) this.dues[i] = Number.POSITIVE_INFINITY;
-      else if (due < earliest) earliest = due;
+      if (due <= upTo) {
+        this.dues[i] = Number.POSITIVE_INFINITY;
+        yield { due, tag: this.tags[i]!, offset: this.offsets[i]! };
+      } else if (due < earliest) earliest = due;
     }
     this.earliest = earliest;
   }
@@ -98,7 +100,8 @@ export class SealedDues {
     this.read = read;
   }
 
-  take(upTo: number, taken: (row: DueRow) => boolean): void {
+  /** Gives what is due; what was given is not given again. */
+  *take(upTo: number): Generator<DueRow> {
     while (this.page < this.pageCount && this.earliest <= upTo) {
       const bytes = new Bytes(PAGE_BYTES);
       this.read(this.page * PAGE_BYTES, bytes);
@@ -106,12 +109,13 @@ export class SealedDues {
         throw unreadable('a table of due units is not what was written');
       }
       const rows = bytes.words[PAGE_ROWS * 4 + 1]!;
-      for (; this.rowAt < rows; this.rowAt++) {
-        const due = bytes.doubles[this.rowAt * 2]!;
+      while (this.rowAt < rows) {
+        const at = this.rowAt;
+        const due = bytes.doubles[at * 2]!;
         this.earliest = due;
         if (due > upTo) return;
-        const [tag, offset] = [bytes.words[this.rowAt * 4 + 2]!, bytes.words[this.rowAt * 4 + 3]!];
-        if (!taken({ due, tag, offset })) return;
+        this.rowAt += 1;
+        yield { due, tag: bytes.words[at * 4 + 2]!, offset: bytes.words[at * 4 + 3]! };
       }
       this.page += 1;
       this.rowAt = 0;

@@ -90,9 +90,9 @@ export class Segment {
     this.growing!.add(due, tag, offset);
   }
 
-  takeDue(upTo: number, taken: (row: DueRow) => boolean): void {
-    if (this.growing !== null) this.growing.take(upTo, taken);
-    else this.sealed!.take(upTo, taken);
+  /** Gives rows that are due, each once. */
+  takeDue(upTo: number): Generator<DueRow> {
+    return this.growing?.take(upTo) ?? this.sealed!.take(upTo);
   }
 
   /** Ends its growth; it is not on disk before `write`. */

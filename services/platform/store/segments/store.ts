@@ -117,20 +117,19 @@ class SegmentStore implements Store {
     this.unit = null;
   }
 
-  takeDue(upTo: number, limit: number): string[] {
-    const units: string[] = [];
+  *takeDue(upTo: number): Generator<readonly [string, Buffer]> {
     for (const segment of this.state.segments.values()) {
       if (segment.isEmptied) continue;
-      segment.takeDue(upTo, (row) => {
-        if (units.length === limit) return false;
-        if (!this.isCurrent(segment, row)) return true;
-        this.load(placeOf(segment.slot, row.offset));
-        units.push(record.keyAt(this.bytes, this.at));
-        return true;
-      });
-      if (units.length === limit) break;
+      for (const { tag, offset } of segment.takeDue(upTo)) {
+        const place = placeOf(segment.slot, offset);
+        const slot = this.state.index.slotOf(tag, place);
+        if (slot < 0) continue;
+        this.load(place);
+        const unit = record.keyAt(this.bytes, this.at);
+        this.foundAt(slot, unit, tag);
+        yield [unit, record.valueAt(this.bytes, this.at)];
+      }
     }
-    return units;
   }
 
   getNamed(name: string): Buffer | undefined {
@@ -207,10 +206,14 @@ class SegmentStore implements Store {
       this.load(index.places[slot]!);
       if (record.hasKey(this.bytes, this.at, unit)) break;
     }
+    this.foundAt(slot, unit, tag);
+    return slot;
+  }
+
+  private foundAt(slot: number, unit: string, tag: number): void {
     this.unit = unit;
     this.tag = tag;
     this.slot = slot;
-    return slot;
   }
 
   private isCurrent(segment: Segment, { tag, offset }: DueRow): boolean {
