@@ -104,33 +104,31 @@ const NOTHING_TOUCHED: Touched = { decisions: new Set(), rewards: [] };
 /** @throws Invalid when the decision can never be learned from: dead-letter it. */
 export function handleDecision(before: Group, decision: Decision, clockMs: number, rules: Rules): Handled {
   const entry = decisionEntry(decision, clockMs, rules.experiments);
-  const untouched = (group: Group, received: Partial<Counts>): Handled => {
-    return { group, before, touched: NOTHING_TOUCHED, received: { decisionsIn: 1, ...received } };
-  };
   // Nobody saw its arm, so no reward can be its own: settled from the start, and no trace of it in group or sums.
-  if (decision.reason === 'shadow') return untouched(before, { decisionsExpired: 1 });
+  if (decision.reason === 'shadow') return untouched(before, before, { decisionsIn: 1, decisionsExpired: 1 });
   const open = letIn(before, 'decisions', clockMs, rules.limits);
-  if (open === null) return untouched(before, { decisionsCrowded: 1 });
+  if (open === null) return untouched(before, before, { decisionsIn: 1, decisionsCrowded: 1 });
   const { group: added, as } = addDecision(open, entry, rules.limits);
-  if (as === 'repeated') return untouched(added, { decisionsDuplicate: 1 });
+  if (as === 'repeated') return untouched(before, added, { decisionsIn: 1, decisionsDuplicate: 1 });
   const { group, touched, passedOver } = claim(added, rules.experiments, rules.limits);
   return { group, before, touched, received: { decisionsIn: 1, passedOver } };
 }
 
 export function handleReward(before: Group, reward: Reward, clockMs: number, rules: Rules): Handled {
-  const untouched = (group: Group, received: Partial<Counts>): Handled => {
-    return { group, before, touched: NOTHING_TOUCHED, received: { rewardsIn: 1, ...received } };
-  };
   const open = letIn(before, 'rewards', clockMs, rules.limits);
-  if (open === null) return untouched(before, { rewardsCrowded: 1 });
+  if (open === null) return untouched(before, before, { rewardsIn: 1, rewardsCrowded: 1 });
   const { group: added, at, as } = addReward(open, rewardEntry(reward, clockMs), rules.limits);
-  if (as === 'repeated') return untouched(added, { rewardsDuplicate: 1 });
-  if (as === 'late') return untouched(added, { rewardsUnmatched: 1 });
+  if (as === 'repeated') return untouched(before, added, { rewardsIn: 1, rewardsDuplicate: 1 });
+  if (as === 'late') return untouched(before, added, { rewardsIn: 1, rewardsUnmatched: 1 });
   // Only the first record decides whose the reward is.
   const settled = as === 'new' ? assign(added, at, rules.experiments, rules.limits) : { group: added, passedOver: 0 };
   const { group, passedOver } = settled;
   const touched = { decisions: new Set(group.rewards[at]!.owners), rewards: [at] };
   return { group, before, touched, received: { rewardsIn: 1, passedOver } };
+}
+
+function untouched(before: Group, group: Group, received: Partial<Counts>): Handled {
+  return { group, before, touched: NOTHING_TOUCHED, received };
 }
 
 /** @returns what sums and books learn from an event. */
