@@ -29,8 +29,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'deltas are applied while the groups are filled again',
     file: 'learner/restore.ts',
-    find: 'learned: (delta) => i > 0 && learned(delta)',
-    replace: 'learned: (delta) => i === 0 || learned(delta)',
+    find: 'i === 0 ? FOR_GROUPS_ALONE : { counted, learned }',
+    replace: '{ counted, learned: (delta) => i === 0 || learned(delta) }',
+  },
+  {
+    name: 'what runs out is dropped by when somebody looks',
+    file: 'platform/join/partition-join.ts',
+    find: 'visit * this.dueStepMs',
+    replace: 'step * this.dueStepMs',
   },
   {
     name: 'tallies ahead of the progress are learned again',
