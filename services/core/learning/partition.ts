@@ -86,7 +86,8 @@ export function standing(group: Group, rules: Rules): Counts {
     decisions: new Set(group.decisions.map(({ seq }) => seq)),
     rewards: group.rewards.map((_, at) => at),
   };
-  return { ...zeroCounts(), ...difference(emptyGroup(group.unitId), group, touched, {}, rules).counts };
+  const alone = { before: emptyGroup(group.unitId), group, touched, received: {} };
+  return { ...zeroCounts(), ...learnedFrom(alone, rules).counts };
 }
 
 /** What an event makes of a group, before anybody asks what is learned from it. */
@@ -129,12 +130,6 @@ export function handleReward(before: Group, reward: Reward, clockMs: number, rul
 
 function untouched(before: Group, group: Group, received: Partial<Counts>): Handled {
   return { group, before, touched: NOTHING_TOUCHED, received };
-}
-
-/** @returns what sums and books learn from an event. */
-export function learnedFrom({ before, group, touched, received }: Handled, rules: Rules): Omit<Change, 'group'> {
-  if (touched === NOTHING_TOUCHED) return { deltas: [], counts: received };
-  return difference(before, group, touched, received, rules);
 }
 
 export function deadLettered(stream: Stream): Partial<Counts> {
@@ -184,12 +179,12 @@ function settle(reward: RewardEntry, dropped: readonly DecisionEntry[], limits: 
   return { ...reward, records: [first!, ...others], owners };
 }
 
-/** delta = contributions(after) − contributions(before), where the event touched anything. */
-function difference(
-  before: Group,
-  after: Group,
-  touched: Touched,
-  received: Partial<Counts>,
+/**
+ * @returns what sums and books learn from an event: delta = contributions(after) − contributions(before), where it touched
+ * anything.
+ */
+export function learnedFrom(
+  { before, group: after, touched, received }: Handled,
   { experiments, limits }: Rules,
 ): Omit<Change, 'group'> {
   const counts = { ...received };
