@@ -64,12 +64,19 @@ export class Partition {
     return first;
   }
 
-  /** At most so many records from an offset on. */
-  read(offset: number, maxRecords: number): RecordBatch {
+  /** At most so many records from an offset on, ending before the first that was appended later than that. */
+  read(offset: number, maxRecords: number, upToMs: number): RecordBatch {
     const from = this.#indexOf(offset);
-    const records = this.#records.slice(from, from + maxRecords);
+    const next = this.#records.slice(from, from + maxRecords);
+    const later = next.findIndex(({ appendTimeMs }) => appendTimeMs > upToMs);
+    const records = later === -1 ? next : next.slice(0, later);
     const following = this.#records[from + records.length];
     return { ...this.#name, records, nextOffset: following?.offset ?? this.#end };
+  }
+
+  /** @returns when the record at or after the offset was appended; −∞ when only a gap is left before the end. */
+  timeFrom(offset: number): number {
+    return this.#records[this.#indexOf(offset)]?.appendTimeMs ?? Number.NEGATIVE_INFINITY;
   }
 
   /** First offset appended at or after the time, else the end. Append times need not rise: the clock may step back. */

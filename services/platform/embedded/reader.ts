@@ -1,9 +1,9 @@
 /** Reader of the embedded log: owns its positions; the records stay with the partitions. */
 import { setImmediate } from 'node:timers/promises';
 import { assert, Corrupt, Invalid } from '../../core/errors.ts';
+import { type Source, takeOldestFirst } from '../log/oldest-first.ts';
 import type { LogReader, RecordBatch, TopicPartition } from '../log/port.ts';
 import type { Signal } from '../log/signal.ts';
-import { takeTurns } from '../log/turns.ts';
 import type { Topics } from './topics.ts';
 
 type Position = TopicPartition & { readonly offset: number };
@@ -13,7 +13,6 @@ export class EmbeddedReader implements LogReader {
   readonly #appended: Signal;
   readonly #onClose: () => void;
   #positions: Position[] = [];
-  #turn = 0;
   #closed = false;
 
   constructor(topics: Topics, appended: Signal, onClose: () => void) {
@@ -56,12 +55,28 @@ export class EmbeddedReader implements LogReader {
 
   #take(maxRecords: number): RecordBatch[] {
     const ready = this.#positions.filter((position) => this.#hasMore(position));
-    this.#turn += 1;
-    return takeTurns(ready, { turn: this.#turn, maxRecords }, (position, share) => {
-      const batch = this.#topics.partition(position).read(position.offset, share);
-      this.#positions[this.#indexOf(position)] = { ...position, offset: batch.nextOffset };
+    return takeOldestFirst(
+      ready.map((position) => this.#sourceAt(position)),
+      maxRecords,
+    );
+  }
+
+  #sourceAt({ topic, partition, offset }: Position): Source {
+    const held = this.#topics.partition({ topic, partition });
+    let next = offset;
+    const take = (maxRecords: number, upToMs: number): RecordBatch => {
+      const batch = held.read(next, maxRecords, upToMs);
+      next = batch.nextOffset;
+      this.#positions[this.#indexOf(batch)] = { topic, partition, offset: next };
       return batch;
-    });
+    };
+    return {
+      get nextTimeMs() {
+        return next < held.end ? held.timeFrom(next) : null;
+      },
+      hasMore: false,
+      take,
+    };
   }
 
   #hasMore(position: Position): boolean {

@@ -16,6 +16,8 @@ const PARTITION_BYTES_MAX = 1024 * 1024;
 export interface FetchedPartition extends TopicPartition {
   /** 0, or Kafka's error code. */
   readonly errorCode: number;
+  /** Up to here it can be read now: one past the last record that no open transaction holds back. */
+  readonly stableEnd: number;
   readonly aborted: readonly AbortedTransaction[];
   /** Record batches, the last perhaps cut short. */
   readonly recordSet: Buffer;
@@ -72,10 +74,12 @@ function decodeAnswer(answer: Buffer): FetchAnswer {
 function readPartition(input: AnswerReader, topic: string): FetchedPartition {
   const partition = input.int32();
   const errorCode = input.int16();
-  input.at += 24; // high watermark, last stable offset, log start offset
+  input.int64(); // high watermark
+  const stableEnd = input.int64();
+  input.int64(); // log start offset
   const aborted = input.array(() => ({ producerId: input.int64(), firstOffset: input.int64() }));
   input.int32(); // preferred read replica: the leader is read
-  return { topic, partition, errorCode, aborted, recordSet: input.bytes() };
+  return { topic, partition, errorCode, stableEnd, aborted, recordSet: input.bytes() };
 }
 
 class AnswerReader {

@@ -6,9 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import protocolError from 'kafkajs/src/protocol/error.js';
 import { assert, Corrupt, Invalid, Unavailable } from '../../core/errors.ts';
+import { type Source, takeOldestFirst } from '../log/oldest-first.ts';
 import type { LogReader, RecordBatch, TopicPartition } from '../log/port.ts';
 import { Signal } from '../log/signal.ts';
-import { takeTurns } from '../log/turns.ts';
 import { Connection, EARLIEST, type KafkaOptions, LATEST, type Session } from './connection.ts';
 import { isStaleLeader, typeOf } from './errors.ts';
 import { type FetchedPartition, fetchFrom } from './fetch.ts';
@@ -25,11 +25,41 @@ const RETRY_PAUSE_MS = 100;
 const STALE_MAX = 100;
 
 /** A partition since its last assign or seek; answers for an older one find it gone and are dropped. */
-interface Assigned extends TopicPartition {
+class Assigned implements TopicPartition, Source {
+  readonly topic: string;
+  readonly partition: number;
   fetchOffset: number;
-  readonly fetched: RecordSet[];
-  fetching: boolean;
-  staleAnswers: number;
+  readonly fetched: RecordSet[] = [];
+  fetching = false;
+  staleAnswers = 0;
+  /** Up to here it could be read by the last answer; before the first, who knows. */
+  stableEnd = Number.POSITIVE_INFINITY;
+
+  constructor({ topic, partition, offset }: Position) {
+    this.topic = topic;
+    this.partition = partition;
+    this.fetchOffset = offset;
+  }
+
+  get nextTimeMs(): number | null {
+    return this.fetched[0]?.nextTimeMs ?? null;
+  }
+
+  get hasMore(): boolean {
+    return this.fetchOffset < this.stableEnd;
+  }
+
+  get hasRoom(): boolean {
+    return !this.fetching && this.fetched.length < SETS_MAX;
+  }
+
+  take(maxRecords: number, upToMs: number): RecordBatch {
+    const [set] = this.fetched as [RecordSet];
+    const { topic, partition } = this;
+    const records = set.take(maxRecords, upToMs);
+    if (set.isTaken) this.fetched.shift();
+    return { topic, partition, records, nextOffset: set.position };
+  }
 }
 
 export class KafkaReader implements LogReader {
@@ -41,7 +71,6 @@ export class KafkaReader implements LogReader {
   #lookingUp = false;
   #failure: Error | null = null;
   #retryAtMs = 0;
-  #turn = 0;
   #fetches = 0;
   #closed = false;
 
@@ -52,14 +81,14 @@ export class KafkaReader implements LogReader {
 
   assign(positions: readonly Position[]): void {
     this.#assertOpen();
-    this.#assigned = new Map(positions.map((position) => [nameOf(position), assignedAt(position)]));
+    this.#assigned = new Map(positions.map((position) => [nameOf(position), new Assigned(position)]));
     this.#failure = null;
   }
 
   seek(to: Position): void {
     this.#assertOpen();
     assert(this.#assigned.has(nameOf(to)), `seek in ${nameOf(to)}, which is not assigned`);
-    this.#assigned.set(nameOf(to), assignedAt(to));
+    this.#assigned.set(nameOf(to), new Assigned(to));
   }
 
   async poll(options: { readonly maxRecords: number; readonly waitMsMax: number }): Promise<readonly RecordBatch[]> {
@@ -67,11 +96,11 @@ export class KafkaReader implements LogReader {
     const deadlineMs = performance.now() + options.waitMsMax;
     for (;;) {
       if (this.#closed) return [];
-      const batches = this.#take(options.maxRecords);
+      const nowMs = performance.now();
+      const batches = this.#take(options.maxRecords, nowMs >= deadlineMs);
       void this.#readAhead();
       if (batches.length > 0) return batches;
       this.#throwFailure();
-      const nowMs = performance.now();
       if (nowMs >= deadlineMs) return [];
       const wakeMs = this.#retryAtMs > nowMs ? Math.min(this.#retryAtMs, deadlineMs) : deadlineMs;
       await this.#arrived.wait(wakeMs - nowMs);
@@ -87,10 +116,11 @@ export class KafkaReader implements LogReader {
     this.#onClose();
   }
 
-  #take(maxRecords: number): RecordBatch[] {
-    const ready = [...this.#assigned.values()].filter((assigned) => assigned.fetched.length > 0);
-    this.#turn += 1;
-    return takeTurns(ready, { turn: this.#turn, maxRecords }, takeFrom);
+  /** @param isLast whether to take what there is, though what has not come yet may be older. */
+  #take(maxRecords: number, isLast: boolean): RecordBatch[] {
+    const all = [...this.#assigned.values()];
+    const isKnown = all.every(({ nextTimeMs, hasMore }) => nextTimeMs !== null || !hasMore);
+    return isKnown || isLast || this.#failure !== null ? takeOldestFirst(all, maxRecords) : [];
   }
 
   #throwFailure(): void {
@@ -113,7 +143,7 @@ export class KafkaReader implements LogReader {
   }
 
   async #wantedByNode(): Promise<Map<number, Assigned[]>> {
-    const wanted = [...this.#assigned.values()].filter(hasRoom);
+    const wanted = [...this.#assigned.values()].filter(({ hasRoom }) => hasRoom);
     const byNode = new Map<number, Assigned[]>();
     if (wanted.length === 0) return byNode;
     await this.#connection.use('find the leaders of the assigned partitions', async (session) => {
@@ -157,6 +187,7 @@ export class KafkaReader implements LogReader {
       return;
     }
     assigned.staleAnswers = 0;
+    assigned.stableEnd = fetched.stableEnd;
     const from = { topic: assigned.topic, partition: assigned.partition, offset: assigned.fetchOffset };
     const set = new RecordSet(from, fetched.recordSet, fetched.aborted);
     if (set.nextOffset === assigned.fetchOffset) return;
@@ -201,22 +232,6 @@ export class KafkaReader implements LogReader {
   #assertOpen(): void {
     if (this.#closed) throw new Invalid('closed', 'this reader is closed');
   }
-}
-
-function assignedAt({ topic, partition, offset }: Position): Assigned {
-  return { topic, partition, fetchOffset: offset, fetched: [], fetching: false, staleAnswers: 0 };
-}
-
-function hasRoom(assigned: Assigned): boolean {
-  return !assigned.fetching && assigned.fetched.length < SETS_MAX;
-}
-
-function takeFrom(assigned: Assigned, maxRecords: number): RecordBatch {
-  const [set] = assigned.fetched as [RecordSet];
-  const { topic, partition } = assigned;
-  const records = set.take(maxRecords);
-  if (set.isTaken) assigned.fetched.shift();
-  return { topic, partition, records, nextOffset: set.isTaken ? set.nextOffset : records.at(-1)!.offset + 1 };
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

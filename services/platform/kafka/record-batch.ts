@@ -30,6 +30,7 @@ export class RecordSet {
   /** One past the last offset covered, records or not; the given offset when nothing whole was there. */
   readonly nextOffset: number;
   readonly #fromOffset: number;
+  #position: number;
   readonly #batches: readonly VisibleBatch[];
   /** The batch that is read and how many of its records have been. */
   #batch = 0;
@@ -62,6 +63,7 @@ export class RecordSet {
       nextOffset = header.lastOffset + 1;
     }
     this.#fromOffset = from.offset;
+    this.#position = from.offset;
     this.#batches = batches.filter(({ header }) => header.recordCount > 0);
     this.nextOffset = nextOffset;
   }
@@ -71,15 +73,27 @@ export class RecordSet {
     return this.#batch === this.#batches.length;
   }
 
-  /** @returns the next records, at most so many; fewer only when no more are there. */
-  take(count: number): LogRecord[] {
+  /** Offset to read next. */
+  get position(): number {
+    return this.isTaken ? this.nextOffset : this.#position;
+  }
+
+  /** When the record that comes next was appended; −∞ when all has been taken. */
+  get nextTimeMs(): number {
+    return this.#batches[this.#batch]?.header.maxTimestampMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** @returns the next records, at most so many, ending before the first that was appended later than that. */
+  take(count: number, upToMs = Number.POSITIVE_INFINITY): LogRecord[] {
     const records: LogRecord[] = [];
     while (records.length < count && !this.isTaken) {
       const { header, input } = this.#batches[this.#batch]!;
+      if (header.maxTimestampMs > upToMs) break;
       const length = input.varint();
       const end = input.at + length;
       const offset = header.baseOffset + readOffsetDelta(input);
       if (offset >= this.#fromOffset) records.push(readRecord(input, offset, header.maxTimestampMs));
+      this.#position = Math.max(this.#position, offset + 1);
       input.at = end;
       this.#read += 1;
       if (this.#read < header.recordCount) continue;

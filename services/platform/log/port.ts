@@ -40,7 +40,7 @@ export interface LogReader {
   seek(to: Position): void;
   /**
    * At most one batch for each assigned partition, in offset order; empty when nothing came within the wait.
-   * Partitions take fair turns. Calls do not overlap.
+   * Of several partitions, what was appended first comes first, as far as that is known within the wait. Calls do not overlap.
    */
   poll(options: { readonly maxRecords: number; readonly waitMsMax: number }): Promise<readonly RecordBatch[]>;
   /** A poll under way ends at once, with nothing. */
