@@ -3,9 +3,7 @@
  * beside Kafka Streams, in turn, round after round, every figure a median over the rounds; then what it costs to have many
  * decisions pending and to let a day of them run out, how fresh snapshots are, and how soon a killed learner is back.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { quantile } from '../../deploy/demo/report.ts';
 import { CHECKOUT, ensureStack, type Stack } from '../../deploy/local/ensure.ts';
 import { standardErrorReporter } from '../../deploy/local/reporter.ts';
@@ -131,24 +129,20 @@ class LearnerBench {
     ];
   }
 
-  /** Stores with few and with many pending, each filled once; then the same live events on copies of them. */
+  /** The same live events after few and after many decisions that stay without reward. */
   private async pending(): Promise<Bar[]> {
-    const { pending, runs } = this.options;
+    const { pending, live, runs } = this.options;
     const peerPending = Math.min(pending, PEER_PENDING_MAX);
     const peer = await this.peerWith(peerPending);
-    const few = await this.withPending(SMALL_PENDING);
-    const many = await this.withPending(pending);
+    const few: Shape = { pending: SMALL_PENDING, live, ...CONTEXT_FREE };
+    const many: Shape = { pending, live, ...CONTEXT_FREE };
+    for (const shape of [few, many]) await prepareInputs(this.cluster, shape, 'all');
     const peers: Rate[] = [];
     const [withFew, withMany]: [LearnerRun[], LearnerRun[]] = [[], []];
-    try {
-      for (let round = 0; round < runs; round++) {
-        if (peer !== null)
-          peers.push(this.said(`${PEER_NAME}, ${peerPending} pending`, await peer.measure(peerPending)));
-        withFew.push(this.said(`learner, ${SMALL_PENDING} pending`, await this.learn(few.shape, few)));
-        withMany.push(this.said(`learner, ${pending} pending`, await this.learn(many.shape, many)));
-      }
-    } finally {
-      for (const { stores } of [few, many]) await rm(stores, { recursive: true, force: true });
+    for (let round = 0; round < runs; round++) {
+      if (peer !== null) peers.push(this.said(`${PEER_NAME}, ${peerPending} pending`, await peer.measure(peerPending)));
+      withFew.push(this.said(`learner, ${SMALL_PENDING} pending`, await this.learn(few)));
+      withMany.push(this.said(`learner, ${pending} pending`, await this.learn(many)));
     }
     const [small, large] = [medianOf(withFew), medianOf(withMany)];
     const name = `${pending.toLocaleString('en')} pending`;
@@ -207,15 +201,6 @@ class LearnerBench {
     const peer = await Peer.build(resolve(CHECKOUT, this.options.peer), this.stack.addresses.kafka);
     await peer?.prepare(this.cluster.log, pending);
     return peer;
-  }
-
-  private async withPending(pending: number): Promise<{ readonly shape: Shape; readonly stores: string }> {
-    const shape: Shape = { pending, live: this.options.live, ...CONTEXT_FREE };
-    const stores = await mkdtemp(join(tmpdir(), 'croupier-stores-'));
-    await prepareInputs(this.cluster, shape, 'pending');
-    await this.learn(shape, { until: pending, keepStores: stores });
-    await prepareInputs(this.cluster, shape, 'all');
-    return { shape, stores };
   }
 
   private running(): { readonly variables: Readonly<Record<string, string>>; readonly threads: number } {

@@ -26,6 +26,11 @@ export interface Usage {
   readonly atMs: number;
 }
 
+export interface CommitTimes {
+  readonly seconds: number;
+  readonly count: number;
+}
+
 const TICK_US = 10_000;
 const LINES_KEPT = 20;
 
@@ -95,11 +100,15 @@ export class LearnerProcess {
     };
   }
 
-  /** @returns the mean time of its commits until now, by its own metrics. */
-  async commitMs(): Promise<number> {
+  /** @returns what its commits took until now, by its own metrics. */
+  async commitTimes(): Promise<CommitTimes> {
     const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
-    const sum = (name: string): number => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (.+)$`, 'm').exec(text)?.[1]);
-    return (sum('croupier_learner_commit_seconds_sum') * 1_000) / sum('croupier_learner_commit_seconds_count');
+    const read = (name: string): number =>
+      Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (.+)$`, 'm').exec(text)?.[1] ?? 0);
+    return {
+      seconds: read('croupier_learner_commit_seconds_sum'),
+      count: read('croupier_learner_commit_seconds_count'),
+    };
   }
 
   private hasExited(): boolean {

@@ -2,7 +2,7 @@
  * Learners over prepared inputs, in a namespace of their own: its output topics, its folder of stores, and what the learners
  * publish of their progress. Owns all of these until it is closed.
  */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Codecs, createCodecs } from '../../../services/contracts/codec.ts';
@@ -83,16 +83,6 @@ export class Trial {
     );
     this.learners.push(learner);
     return learner;
-  }
-
-  /** Copies stores in before a learner starts. */
-  async bring(stores: string, data: string): Promise<void> {
-    await cp(stores, join(this.folder, data), { recursive: true });
-  }
-
-  /** Copies out what a learner that has stopped left. */
-  async keep(data: string, stores: string): Promise<void> {
-    await cp(join(this.folder, data), stores, { recursive: true });
   }
 
   /** @returns the events learned, once they are so many. @throws Error when the books do not add up, or nothing comes. */
