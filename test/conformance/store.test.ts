@@ -99,7 +99,8 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
   it('gives units that are due with what they hold, and may be changed while it does', () => {
     for (let i = 0; i < 100; i++) store.put(`u${i}`, bytes(`value of u${i}`), i % 3);
     const given: string[] = [];
-    for (const [unit, value] of store.takeDue(5)) {
+    for (const due of store.takeDue(5)) {
+      const [unit, value] = due.read();
       expect(Buffer.from(value)).toEqual(bytes(`value of ${unit}`));
       given.push(unit);
       if (given.length % 2 === 0) store.delete(unit);
@@ -112,12 +113,31 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
   it('goes on with the rest where somebody stopped taking', () => {
     for (let i = 0; i < 10; i++) store.put(`u${i}`, bytes('v'), i % 3);
     const some: string[] = [];
-    for (const [unit] of store.takeDue(5)) {
-      some.push(unit);
-      store.delete(unit);
+    for (const due of store.takeDue(5)) {
+      some.push(due.read()[0]);
+      due.delete();
       if (some.length === 4) break;
     }
     expect([...some, ...taken(store, 5)].sort()).toEqual(Array.from({ length: 10 }, (_, i) => `u${i}`));
+  });
+
+  it('says the mark of a unit that is due, and deletes it unread', async () => {
+    for (let i = 0; i < 100; i++) store.put(`u${i}`, bytes('v'), i % 3, i % 5 === 0 ? 4_095 - i : 0);
+    // What was put last counts, and a mark stays with its own.
+    store.put('u5', bytes('w'), 1, 7);
+    store.put('u10', bytes('w'), 1);
+    await store.commit();
+    const marks: number[] = [];
+    for (const due of store.takeDue(5)) {
+      if (due.mark === 0) continue;
+      marks.push(due.mark);
+      due.delete();
+    }
+    const marked = Array.from({ length: 20 }, (_, i) => i * 5).filter((i) => i !== 5 && i !== 10);
+    expect(marks.sort((a, b) => a - b)).toEqual([7, ...marked.map((i) => 4_095 - i)].sort((a, b) => a - b));
+    await store.commit();
+    for (const i of [0, 5, 95]) expect(stored(store, `u${i}`)).toBeUndefined();
+    for (const i of [1, 10, 99]) expect(stored(store, `u${i}`)).toBeDefined();
   });
 
   it('keeps entries with names apart from units', async () => {

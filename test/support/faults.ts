@@ -43,7 +43,7 @@ export class CrashPoint {
   store(store: Store): Store {
     return {
       get: (unit) => store.get(unit),
-      put: (unit, value, due) => store.put(unit, value, due),
+      put: (unit, value, due, mark) => store.put(unit, value, due, mark),
       delete: (unit) => store.delete(unit),
       takeDue: (upTo) => store.takeDue(upTo),
       getNamed: (name) => store.getNamed(name),

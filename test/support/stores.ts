@@ -21,5 +21,5 @@ export async function fill(store: Store, ...units: string[]): Promise<void> {
 
 /** @returns the units that are due, sorted. */
 export function taken(store: Store, upTo: number): string[] {
-  return Array.from(store.takeDue(upTo), ([unit]) => unit).sort();
+  return Array.from(store.takeDue(upTo), (due) => due.read()[0]).sort();
 }

@@ -28,6 +28,7 @@ import {
   forgetContinued,
   forgetLetIn,
   type Group,
+  isEmpty,
   type JoinLimits,
   letIn,
   type RewardEntry,
@@ -165,6 +166,22 @@ export function expire(group: Group, lowClockMs: number, { limits }: Rules): Cha
       rewardsUnmatched: unmatched,
     },
   };
+}
+
+/**
+ * @returns how many decisions run out, when that is all that `expire` will do with the group from that clock on: none has a
+ * reward, and nothing else is known of the unit by then. Else 0.
+ */
+export function runOutBy(group: Group, lowClockMs: number, { limits }: Rules): number {
+  const last = group.decisions.at(-1);
+  if (last === undefined || decisionDueMs(last, limits) >= lowClockMs) return 0;
+  const left = { ...group, decisions: [], letIn: forgetLetIn(group, lowClockMs, limits) };
+  return isEmpty(left) ? group.decisions.length : 0;
+}
+
+/** What becomes of so many decisions that run out without a reward. */
+export function ranOut(decisions: number): Omit<Change, 'group'> {
+  return { deltas: [], counts: { decisionsPending: -decisions, decisionsExpired: decisions } };
 }
 
 /** Remembers on the reward that its decision is gone, so that it is neither pending nor anybody else's. */

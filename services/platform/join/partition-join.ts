@@ -33,13 +33,15 @@ import {
   learnedFrom,
   PartitionState,
   type Rules,
+  ranOut,
+  runOutBy,
 } from '../../core/learning/partition.ts';
 import { rolledUpBefore } from '../../core/learning/roll-up.ts';
 import type { RolledUp, SumDelta } from '../../core/learning/sums.ts';
 import { type CohortTally, type ProgressTally, reflectedBy, type Tally } from '../../core/learning/tally.ts';
 import { timeOf } from '../log/copied.ts';
 import { assertSameCount } from '../log/partition-count.ts';
-import type { Store } from '../store/port.ts';
+import { MARK_MAX, type Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
 
 /** Groups fall due in as many steps of the log's clock over a decision's memory, so that looking for them serves many. */
@@ -48,7 +50,7 @@ const DUE_STEPS = 1_000;
  * So many steps lie between two visits of a unit: what ran out in between is dropped at once, since a visit costs as much as
  * an event. Units have their visits at different steps, so that no step has them all.
  */
-const STEPS_BETWEEN_VISITS = 64;
+const STEPS_BETWEEN_VISITS = 128;
 /** Groups that take more bytes are decoded and encoded once in a commit, not with each event. */
 const BUSY_GROUP_BYTES = 16_384;
 
@@ -200,7 +202,11 @@ export class PartitionJoin {
     const { store, rules } = this.options;
     const dueMs = groupDueMs(group, rules.limits);
     if (dueMs === null) store.delete(group.unitId);
-    else store.put(group.unitId, encodeGroup(group), visitOf(group.unitId, Math.floor(dueMs / this.dueStepMs) + 1));
+    else {
+      const visit = visitOf(group.unitId, Math.floor(dueMs / this.dueStepMs) + 1);
+      const runningOut = runOutBy(group, visit * this.dueStepMs, rules);
+      store.put(group.unitId, encodeGroup(group), visit, runningOut <= MARK_MAX ? runningOut : 0);
+    }
   }
 
   /** Drops what has run out by the log clocks: a function of offsets, not of when it is called. */
@@ -209,10 +215,16 @@ export class PartitionJoin {
     this.busy.clear();
     const { store, rules } = this.options;
     const step = Math.floor(lowClock(this.state.clocks) / this.dueStepMs);
-    for (const [unitId, value] of store.takeDue(step)) {
+    for (const due of store.takeDue(step)) {
+      if (due.mark > 0) {
+        this.count(ranOut(due.mark), replayed);
+        due.delete();
+        continue;
+      }
+      const [unitId, value] = due.read();
       // The last visit, not now: what is dropped may not depend on how often somebody looks.
-      const visit = visitOf(unitId as UnitId, step - STEPS_BETWEEN_VISITS + 1);
-      const change = expire(decodeStoredGroup(unitId as UnitId, value), visit * this.dueStepMs, rules);
+      const lastVisit = visitOf(unitId as UnitId, step - STEPS_BETWEEN_VISITS + 1);
+      const change = expire(decodeStoredGroup(unitId as UnitId, value), lastVisit * this.dueStepMs, rules);
       this.store(change.group);
       this.count(change, replayed);
     }
@@ -270,9 +282,10 @@ export class PartitionJoin {
   /** Takes every group out of the store. */
   *takeGroups(): Generator<Group> {
     const { store } = this.options;
-    for (const [unitId, value] of store.takeDue(Number.MAX_VALUE)) {
+    for (const due of store.takeDue(Number.MAX_VALUE)) {
+      const [unitId, value] = due.read();
       yield decodeStoredGroup(unitId as UnitId, value);
-      store.delete(unitId);
+      due.delete();
     }
   }
 

@@ -2,11 +2,12 @@
  * The store in memory, for tests, replays and the simulator: the same contract, gone with the process. Closed, it holds what
  * was committed, and may be used again.
  */
-import type { Store } from './port.ts';
+import type { Due, Store } from './port.ts';
 
 interface Kept {
   readonly value: Buffer;
   readonly due: number;
+  readonly mark: number;
 }
 
 export class MemoryStore implements Store {
@@ -23,20 +24,21 @@ export class MemoryStore implements Store {
     return this.units.get(unit)?.value;
   }
 
-  put(unit: string, value: Uint8Array, due: number): void {
-    this.set(unit, { value: Buffer.from(value), due });
+  put(unit: string, value: Uint8Array, due: number, mark = 0): void {
+    this.set(unit, { value: Buffer.from(value), due, mark });
   }
 
   delete(unit: string): void {
     this.set(unit, undefined);
   }
 
-  *takeDue(upTo: number): Generator<readonly [string, Buffer]> {
+  *takeDue(upTo: number): Generator<Due> {
     for (const [due, units] of this.byDue) {
       if (due > upTo) continue;
       for (const unit of units) {
         this.forgetDue(unit, due);
-        yield [unit, this.units.get(unit)!.value];
+        const { mark, value } = this.units.get(unit)!;
+        yield { mark, read: () => [unit, value], delete: () => this.delete(unit) };
       }
     }
   }

@@ -9,14 +9,17 @@
 export interface Store {
   /** @returns a view that the next call may change, `undefined` when there is none. */
   get(unit: string): Buffer | undefined;
-  /** @param due any number; +∞ for never. */
-  put(unit: string, value: Uint8Array, due: number): void;
+  /**
+   * @param due any number; +∞ for never.
+   * @param mark from 0, when left out, to MARK_MAX: said when the unit is due, before anybody reads it.
+   */
+  put(unit: string, value: Uint8Array, due: number, mark?: number): void;
   delete(unit: string): void;
   /**
-   * Gives the units that are due at that time or before, in any order, each once, with what `get` would say. Whoever takes
-   * one puts it for later or deletes it, at best before the next.
+   * Gives the units that are due at that time or before, in any order, each once. Whoever takes one reads it and puts it for
+   * later or deletes it, or deletes it unread, before the next.
    */
-  takeDue(upTo: number): Generator<readonly [unit: string, value: Buffer]>;
+  takeDue(upTo: number): Generator<Due>;
   /** @returns a view that the next call may change, `undefined` when there is none. */
   getNamed(name: string): Buffer | undefined;
   /** Names, from one to some thousands, are kept in memory. */
@@ -32,4 +35,15 @@ export interface Store {
   close(): Promise<void>;
   /** Closes the store and removes what it holds, in whatever state that is. */
   destroy(): Promise<void>;
+}
+
+export const MARK_MAX = 4_095;
+
+/** A unit that is due. */
+export interface Due {
+  readonly mark: number;
+  /** @returns what `get` would say. */
+  read(): readonly [unit: string, value: Buffer];
+  /** Deletes it, whether read or not: that takes no look at what is stored. */
+  delete(): void;
 }

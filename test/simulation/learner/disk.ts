@@ -4,7 +4,7 @@
  */
 import { Corrupt, Unavailable } from '../../../services/core/errors.ts';
 import { MemoryStore } from '../../../services/platform/store/memory.ts';
-import type { Store } from '../../../services/platform/store/port.ts';
+import type { Due, Store } from '../../../services/platform/store/port.ts';
 import type { Actor } from './schedule.ts';
 import type { Troubles, Weather } from './weather.ts';
 
@@ -58,18 +58,20 @@ export class SimulatedStore implements Store {
     return this.content.get(unit);
   }
 
-  put(unit: string, value: Uint8Array, due: number): void {
+  put(unit: string, value: Uint8Array, due: number, mark?: number): void {
     const kept = Buffer.from(value);
-    this.change((store) => store.put(unit, kept, due));
+    this.change((store) => store.put(unit, kept, due, mark));
   }
 
   delete(unit: string): void {
     this.change((store) => store.delete(unit));
   }
 
-  takeDue(upTo: number): Generator<readonly [string, Buffer]> {
+  *takeDue(upTo: number): Generator<Due> {
     this.assertReadable();
-    return this.content.takeDue(upTo);
+    for (const { mark, read } of this.content.takeDue(upTo)) {
+      yield { mark, read, delete: () => this.delete(read()[0]) };
+    }
   }
 
   getNamed(name: string): Buffer | undefined {

@@ -35,7 +35,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what runs out is dropped by when somebody looks',
     file: 'platform/join/partition-join.ts',
-    find: 'visit * this.dueStepMs',
+    find: 'lastVisit * this.dueStepMs',
     replace: 'step * this.dueStepMs',
   },
   {
@@ -47,8 +47,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'offsets are committed without all of their groups',
     file: 'platform/join/partition-join.ts',
-    find: 'else store.put(group.unitId, encodeGroup(group)',
-    replace: 'else if (group.rewards.length === 0) store.put(group.unitId, encodeGroup(group)',
+    find: 'store.put(group.unitId, encodeGroup(group)',
+    replace: 'if (group.rewards.length === 0) store.put(group.unitId, encodeGroup(group)',
+  },
+  {
+    name: 'units with rewards run out unread too',
+    file: 'core/learning/partition.ts',
+    find: 'return isEmpty(left) ?',
+    replace: 'return true ?',
   },
   {
     name: 'the offsets of a cut are not compared in both streams',

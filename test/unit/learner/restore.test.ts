@@ -17,6 +17,7 @@ import { MemoryStore } from '../../../services/platform/store/memory.ts';
 import type { Store } from '../../../services/platform/store/port.ts';
 import { T0 } from '../../support/core.ts';
 import { CrashPoint, droppedBefore } from '../../support/faults.ts';
+import { taken } from '../../support/stores.ts';
 import { STEP_MS, sendTraffic, TRAFFIC_LIMITS, trafficWorld } from '../../support/traffic.ts';
 import type { World } from '../../support/world.ts';
 
@@ -236,7 +237,7 @@ describe('a local store', () => {
     [
       'groups',
       (store) => {
-        for (const [unit] of [...store.takeDue(Number.MAX_VALUE)]) store.put(unit, GARBAGE, 1);
+        for (const unit of taken(store, Number.MAX_VALUE)) store.put(unit, GARBAGE, 1);
       },
     ],
   ])('whose %s are garbage is thrown away and rebuilt, and says so', async (_what, spoil) => {

@@ -1,5 +1,5 @@
 /**
- * When the units of a segment are due: rows of (due, tag, offset). While the segment grows, in memory and unordered; once
+ * When the units of a segment are due: rows of (due, tag, offset, mark). While the segment grows, in memory and unordered; once
  * it is sealed, at its end on disk, by due time, in pages with a checksum each, read one at a time from the front.
  */
 import { unreadable } from './errors.ts';
@@ -9,8 +9,11 @@ export interface DueRow {
   readonly due: number;
   readonly tag: number;
   readonly offset: number;
+  readonly mark: number;
 }
 
+/** An offset is a multiple of 8 in a segment, which leaves room for a mark beside it. */
+const OFFSET_BITS = 20;
 const ROW_BYTES = 16;
 const PAGE_ROWS = 512;
 /** Rows, then a checksum and how many rows there are. */
@@ -22,14 +25,14 @@ export class GrowingDues {
   earliest = Number.POSITIVE_INFINITY;
   private dues = new Float64Array(PAGE_ROWS);
   private tags = new Uint32Array(PAGE_ROWS);
-  private offsets = new Uint32Array(PAGE_ROWS);
+  private ends = new Uint32Array(PAGE_ROWS);
   private length = 0;
 
-  add(due: number, tag: number, offset: number): void {
+  add({ due, tag, offset, mark }: DueRow): void {
     if (this.length === this.dues.length) this.grow();
     this.dues[this.length] = due;
     this.tags[this.length] = tag;
-    this.offsets[this.length] = offset;
+    this.ends[this.length] = packed(offset, mark);
     this.length += 1;
     if (due < this.earliest) this.earliest = due;
   }
@@ -42,7 +45,7 @@ export class GrowingDues {
       const due = this.dues[i]!;
       if (due <= upTo) {
         this.dues[i] = Number.POSITIVE_INFINITY;
-        yield { due, tag: this.tags[i]!, offset: this.offsets[i]! };
+        yield { ...this.row(i), due };
       } else if (due < earliest) earliest = due;
     }
     this.earliest = earliest;
@@ -61,7 +64,7 @@ export class GrowingDues {
       for (const [at, i] of rows.entries()) {
         pages.doubles[start / 8 + at * 2] = this.dues[i]!;
         pages.words[start / 4 + at * 4 + 2] = this.tags[i]!;
-        pages.words[start / 4 + at * 4 + 3] = this.offsets[i]!;
+        pages.words[start / 4 + at * 4 + 3] = this.ends[i]!;
       }
       const end = start / 4 + PAGE_ROWS * 4;
       pages.words[end + 1] = rows.length;
@@ -71,17 +74,17 @@ export class GrowingDues {
   }
 
   private row(i: number): DueRow {
-    return { due: this.dues[i]!, tag: this.tags[i]!, offset: this.offsets[i]! };
+    return rowOf(this.dues[i]!, this.tags[i]!, this.ends[i]!);
   }
 
   private grow(): void {
-    const { dues, tags, offsets, length } = this;
+    const { dues, tags, ends, length } = this;
     this.dues = new Float64Array(length * 2);
     this.tags = new Uint32Array(length * 2);
-    this.offsets = new Uint32Array(length * 2);
+    this.ends = new Uint32Array(length * 2);
     this.dues.set(dues);
     this.tags.set(tags);
-    this.offsets.set(offsets);
+    this.ends.set(ends);
   }
 }
 
@@ -115,12 +118,20 @@ export class SealedDues {
         this.earliest = due;
         if (due > upTo) return;
         this.rowAt += 1;
-        yield { due, tag: bytes.words[at * 4 + 2]!, offset: bytes.words[at * 4 + 3]! };
+        yield rowOf(due, bytes.words[at * 4 + 2]!, bytes.words[at * 4 + 3]!);
       }
       this.page += 1;
       this.rowAt = 0;
     }
   }
+}
+
+function packed(offset: number, mark: number): number {
+  return ((offset >>> 3) | (mark << OFFSET_BITS)) >>> 0;
+}
+
+function rowOf(due: number, tag: number, end: number): DueRow {
+  return { due, tag, offset: (end & (2 ** OFFSET_BITS - 1)) << 3, mark: end >>> OFFSET_BITS };
 }
 
 function pageChecksum({ words }: Bytes, start: number): number {

@@ -3,15 +3,17 @@
  * checking one goes by words. In the machine's byte order: a store is read where it was written.
  *
  *     0 checksum of the rest   4 length   8 place of the unit's record before this one, or 0
- *     12 key length | kind << 24   16 due, or the commit's number   24 key, value, zeros up to the next 8
+ *     12 key length | mark << 16 | kind << 28   16 due; of a unit that is no more its tag; of a commit its number
+ *     24 key, value, zeros up to the next 8
  */
 
+import { assert } from '../../../core/errors.ts';
 import { tagOf, tagOfAscii } from './place-index.ts';
 
 export const RECORD_HEADER_BYTES = 24;
 
 export const UNIT = 1;
-/** The unit is no more. */
+/** The unit is no more: known by its tag and its prior place, so that it need not be read to say so. */
 export const GONE = 2;
 /** One of the few entries with a name. */
 export const NAMED = 3;
@@ -49,10 +51,14 @@ export function priorAt({ words }: Bytes, at: number): number {
 }
 
 export function kindAt({ words }: Bytes, at: number): RecordKind {
-  return (words[(at >>> 2) + 3]! >>> 24) as RecordKind;
+  return (words[(at >>> 2) + 3]! >>> 28) as RecordKind;
 }
 
-/** When a unit is due, or the number of a commit. */
+export function markAt({ words }: Bytes, at: number): number {
+  return (words[(at >>> 2) + 3]! >>> 16) & 0xfff;
+}
+
+/** When a unit is due, the tag of one that is no more, or the number of a commit. */
 export function dueAt({ doubles }: Bytes, at: number): number {
   return doubles[(at >>> 3) + 2]!;
 }
@@ -100,20 +106,25 @@ export interface RecordFields {
   readonly kind: RecordKind;
   readonly prior: number;
   readonly due: number;
+  readonly mark: number;
   readonly key: string;
   readonly value: Uint8Array;
 }
 
+/** Of a key, in bytes. */
+const KEY_BYTES_MAX = 0xffff;
+
 /** @returns the most bytes that a record of these may take, aligned. */
-export function recordBytesMax(key: string, value: Uint8Array): number {
+export function recordBytesMax({ key, value }: Pick<RecordFields, 'key' | 'value'>): number {
   return alignedTo8(RECORD_HEADER_BYTES + key.length * 3 + value.length);
 }
 
 /** Writes a record. @returns its length, not aligned. */
-export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, key, value }: RecordFields): number {
+export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, mark, key, value }: RecordFields): number {
   const { buffer, words, doubles } = bytes;
   const start = at + RECORD_HEADER_BYTES;
   const keyLength = writeText(buffer, start, key);
+  assert(keyLength <= KEY_BYTES_MAX, `a key of ${keyLength} bytes to store, allowed ${KEY_BYTES_MAX}`);
   const length = RECORD_HEADER_BYTES + keyLength + value.length;
   const end = at + alignedTo8(length);
   doubles[(end >>> 3) - 1] = 0;
@@ -122,7 +133,7 @@ export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, key, v
   buffer.set(value, start + keyLength);
   words[(at >>> 2) + 1] = length;
   words[(at >>> 2) + 2] = prior;
-  words[(at >>> 2) + 3] = keyLength | (kind << 24);
+  words[(at >>> 2) + 3] = keyLength | (mark << 16) | (kind << 28);
   doubles[(at >>> 3) + 2] = due;
   words[at >>> 2] = checksum(words, (at >>> 2) + 1, end >>> 2);
   return length;
@@ -139,7 +150,7 @@ export function copyRecord(from: Bytes, fromAt: number, to: Bytes, toAt: number,
 }
 
 function keyLengthAt({ words }: Bytes, at: number): number {
-  return words[(at >>> 2) + 3]! & 0xff_ffff;
+  return words[(at >>> 2) + 3]! & 0xffff;
 }
 
 function writeText(buffer: Buffer, start: number, text: string): number {

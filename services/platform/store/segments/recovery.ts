@@ -8,7 +8,6 @@ import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { GrowingDues } from './due-table.ts';
 import { unreadable } from './errors.ts';
 import { placeOf } from './place.ts';
-import { tagOf } from './place-index.ts';
 import {
   alignedTo8,
   type Bytes,
@@ -19,6 +18,7 @@ import {
   keyAt,
   kindAt,
   lengthAt,
+  markAt,
   NAMED,
   priorAt,
   type RecordKind,
@@ -40,7 +40,10 @@ export interface Recovered {
 /** A record that counts once its commit is there. */
 interface Pending {
   readonly kind: RecordKind;
-  readonly key: string;
+  /** Of a unit. */
+  readonly tag: number;
+  /** Of an entry with a name. */
+  readonly name: string;
   readonly place: number;
   readonly prior: number;
 }
@@ -168,22 +171,30 @@ class Replay {
 }
 
 function pendingAt(bytes: Bytes, offset: number, place: number): Pending {
-  return { kind: kindAt(bytes, offset), key: keyAt(bytes, offset), place, prior: priorAt(bytes, offset) };
+  const kind = kindAt(bytes, offset);
+  const isNamed = kind === NAMED || kind === UNNAMED;
+  return {
+    kind,
+    tag: kind === UNIT ? tagAt(bytes, offset) : dueAt(bytes, offset),
+    name: isNamed ? keyAt(bytes, offset) : '',
+    place,
+    prior: priorAt(bytes, offset),
+  };
 }
 
-function applyRecord(state: State, { kind, key, place, prior }: Pending): void {
+function applyRecord(state: State, { kind, tag, name, place, prior }: Pending): void {
   switch (kind) {
     case UNIT:
-      state.moveUnit(tagOf(key), place, prior);
+      state.moveUnit(tag, place, prior);
       break;
     case GONE:
-      state.removeUnit(tagOf(key), prior);
+      state.removeUnit(tag, prior);
       break;
     case NAMED:
-      state.moveNamed(key, place);
+      state.moveNamed(name, place);
       break;
     case UNNAMED:
-      state.removeNamed(key);
+      state.removeNamed(name);
       break;
     case COMMIT:
       break;
@@ -221,7 +232,8 @@ function resume(state: State, { folder, segmentBytes }: Where, { number, slot, o
   for (let at = SEGMENT_HEADER_BYTES; at < offset; at += alignedTo8(lengthAt(bytes, at))) {
     // What the checkpoint reflects of it has not been looked at yet.
     if (!isIntact(bytes, at, offset)) throw unreadable(`segment ${number} is damaged at ${at}`);
-    if (kindAt(bytes, at) === UNIT) dues.add(dueAt(bytes, at), tagAt(bytes, at), at);
+    if (kindAt(bytes, at) !== UNIT) continue;
+    dues.add({ due: dueAt(bytes, at), tag: tagAt(bytes, at), offset: at, mark: markAt(bytes, at) });
   }
   const active = Segment.resume({ folder, number, slot }, bytes, offset, dues);
   state.segments.set(slot, Object.assign(active, { records, live }));

@@ -18,7 +18,7 @@ export const SEGMENT_HEADER_BYTES = 16;
 const TRAILER_BYTES = 16;
 const MAGIC = 0x31_67_65_73;
 const SEALED_MAGIC = 0x31_64_6c_73;
-const FORMAT = 2;
+const FORMAT = 3;
 
 const writeAll = promisify(writev);
 const sync = promisify(fdatasync);
@@ -86,8 +86,8 @@ export class Segment {
     return segment;
   }
 
-  addDue(due: number, tag: number, offset: number): void {
-    this.growing!.add(due, tag, offset);
+  addDue(row: DueRow): void {
+    this.growing!.add(row);
   }
 
   /** Gives rows that are due, each once. */

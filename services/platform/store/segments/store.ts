@@ -7,7 +7,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, Corrupt, Unavailable } from '../../../core/errors.ts';
-import type { Store } from '../port.ts';
+import type { Due, Store } from '../port.ts';
 import { encodeCheckpoint, removeCheckpoint, type SegmentSummary, writeCheckpoint } from './checkpoint.ts';
 import type { DueRow } from './due-table.ts';
 import { unreadable } from './errors.ts';
@@ -33,7 +33,7 @@ export interface SegmentStoreOptions {
 const GUESS_BYTES = 2_048;
 /** Segments between two checkpoints: what opening the store has to read. */
 const CHECKPOINT_SEGMENTS = 8;
-const NOTHING = new Uint8Array(0);
+const NOTHING = { prior: 0, due: 0, mark: 0, key: '', value: new Uint8Array(0) };
 /** One for all stores of the process: a segment is read as a whole and done with at once. */
 let whole: record.Bytes | null = null;
 
@@ -97,39 +97,44 @@ class SegmentStore implements Store {
     return this.find(unit) >= 0 ? record.valueAt(this.bytes, this.at) : undefined;
   }
 
-  put(unit: string, value: Uint8Array, due: number): void {
+  put(unit: string, value: Uint8Array, due: number, mark = 0): void {
     const slot = this.unit === unit ? this.slot : this.find(unit);
-    const { index } = this.state;
-    const prior = slot < 0 ? 0 : index.places[slot]!;
+    const prior = slot < 0 ? 0 : this.state.index.places[slot]!;
     const { tag } = this;
-    const place = this.append(record.UNIT, prior, due, unit, value);
+    const place = this.append({ kind: record.UNIT, prior, due, mark, key: unit, value });
     this.state.moveUnit(tag, place, prior);
-    if (due < Number.POSITIVE_INFINITY) this.active.addDue(due, tag, offsetOfPlace(place));
+    if (due < Number.POSITIVE_INFINITY) this.active.addDue({ due, tag, offset: offsetOfPlace(place), mark });
     this.unit = null;
   }
 
   delete(unit: string): void {
     const slot = this.unit === unit ? this.slot : this.find(unit);
-    if (slot < 0) return;
-    const prior = this.state.index.places[slot]!;
-    this.append(record.GONE, prior, 0, unit, NOTHING);
-    this.state.removeUnit(this.tag, prior);
+    if (slot >= 0) this.deleteAt(this.tag, this.state.index.places[slot]!);
+  }
+
+  private deleteAt(tag: number, place: number): void {
+    this.append({ ...NOTHING, kind: record.GONE, prior: place, due: tag });
+    this.state.removeUnit(tag, place);
     this.unit = null;
   }
 
-  *takeDue(upTo: number): Generator<readonly [string, Buffer]> {
+  *takeDue(upTo: number): Generator<Due> {
     for (const segment of this.state.segments.values()) {
       if (segment.isEmptied) continue;
-      for (const { tag, offset } of segment.takeDue(upTo)) {
-        const place = placeOf(segment.slot, offset);
-        const slot = this.state.index.slotOf(tag, place);
-        if (slot < 0) continue;
-        this.load(place);
-        const unit = record.keyAt(this.bytes, this.at);
-        this.foundAt(slot, unit, tag);
-        yield [unit, record.valueAt(this.bytes, this.at)];
+      for (const row of segment.takeDue(upTo)) {
+        if (this.isCurrent(segment, row)) yield this.dueAt(placeOf(segment.slot, row.offset), row);
       }
     }
+  }
+
+  private dueAt(place: number, { tag, mark }: DueRow): Due {
+    const read = (): readonly [string, Buffer] => {
+      this.load(place);
+      const unit = record.keyAt(this.bytes, this.at);
+      this.foundAt(this.state.index.slotOf(tag, place), unit, tag);
+      return [unit, record.valueAt(this.bytes, this.at)];
+    };
+    return { mark, read, delete: () => this.deleteAt(tag, place) };
   }
 
   getNamed(name: string): Buffer | undefined {
@@ -140,12 +145,12 @@ class SegmentStore implements Store {
   }
 
   putNamed(name: string, value: Uint8Array): void {
-    this.state.moveNamed(name, this.append(record.NAMED, 0, 0, name, value));
+    this.state.moveNamed(name, this.append({ ...NOTHING, kind: record.NAMED, key: name, value }));
   }
 
   deleteNamed(name: string): void {
     if (!this.state.named.has(name)) return;
-    this.append(record.UNNAMED, 0, 0, name, NOTHING);
+    this.append({ ...NOTHING, kind: record.UNNAMED, key: name });
     this.state.removeNamed(name);
   }
 
@@ -160,7 +165,7 @@ class SegmentStore implements Store {
   async commit(): Promise<void> {
     if (this.failure !== null) throw refusedCommit(this.failure);
     this.collect();
-    this.append(record.COMMIT, 0, this.state.commits, '', NOTHING);
+    this.append({ ...NOTHING, kind: record.COMMIT, due: this.state.commits });
     this.state.commits += 1;
     try {
       for (const segment of this.unwritten) await segment.write();
@@ -243,17 +248,17 @@ class SegmentStore implements Store {
   }
 
   /** @returns the place of the new record. */
-  private append(kind: record.RecordKind, prior: number, due: number, key: string, value: Uint8Array): number {
-    const bytesMax = record.recordBytesMax(key, value);
+  private append(fields: record.RecordFields): number {
+    const bytesMax = record.recordBytesMax(fields);
     assert(
       bytesMax <= this.segmentBytes - SEGMENT_HEADER_BYTES,
       `${bytesMax} bytes to store, a segment has ${this.segmentBytes}`,
     );
     const active = this.activeWith(bytesMax);
     const at = active.end;
-    const length = record.writeRecord(active.memory!, at, { kind, prior, due, key, value });
+    const length = record.writeRecord(active.memory!, at, fields);
     active.end = at + record.alignedTo8(length);
-    if (kind !== record.COMMIT) active.records += 1;
+    if (fields.kind !== record.COMMIT) active.records += 1;
     return placeOf(active.slot, at);
   }
 
@@ -330,7 +335,7 @@ class SegmentStore implements Store {
     active.records += 1;
     this.state.moveUnit(tag, placeOf(active.slot, moved), place);
     const due = record.dueAt(bytes, at);
-    if (due < Number.POSITIVE_INFINITY) active.addDue(due, tag, moved);
+    if (due < Number.POSITIVE_INFINITY) active.addDue({ due, tag, offset: moved, mark: record.markAt(bytes, at) });
   }
 
   private readWhole(segment: Segment): record.Bytes {

@@ -22,7 +22,7 @@ it("the tag of a record's key is the same from its bytes as from its text", () =
   const bytes = new Bytes(4_096);
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.string({ unit: 'grapheme' })), (key) => {
-      writeRecord(bytes, 0, { kind: UNIT, prior: 0, due: 0, key, value: new Uint8Array(8) });
+      writeRecord(bytes, 0, { kind: UNIT, prior: 0, due: 0, mark: 0, key, value: new Uint8Array(8) });
       expect(tagAt(bytes, 0)).toBe(tagOf(key));
     }),
   );
