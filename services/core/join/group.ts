@@ -123,7 +123,12 @@ export function letIn(group: Group, stream: Stream, clockMs: number, limits: Joi
   const { unitId, letIn: known, continued, decisions, rewards } = group;
   const records = known[stream].span === span ? known[stream].records + 1 : 1;
   if (records > limits.unitEventsMax) return null;
-  return { unitId, letIn: { ...known, [stream]: { span, records } }, continued, decisions, rewards };
+  const counted = { span, records };
+  const letIn =
+    stream === 'decisions'
+      ? { decisions: counted, rewards: known.rewards }
+      : { decisions: known.decisions, rewards: counted };
+  return { unitId, letIn, continued, decisions, rewards };
 }
 
 /** Forgets what was let in during stretches that no record still to come lies in. */
@@ -191,7 +196,7 @@ export function addDecision(group: Group, entry: Omit<DecisionEntry, 'seq'>, lim
     isContinued(group, 'decisions', decisionId, fromMs);
   if (isKnown) return { group: continues(group, 'decisions', { id: decisionId, clockMs }), as: 'repeated' };
   const seq = (group.decisions.at(-1)?.seq ?? -1) + 1;
-  return { group: { ...group, decisions: [...group.decisions, { seq, ...entry }] }, as: 'new' };
+  return { group: { ...group, decisions: [...group.decisions, { ...entry, seq }] }, as: 'new' };
 }
 
 function isContinued({ continued }: Group, stream: Stream, id: Continued['id'], fromMs: number): boolean {

@@ -173,10 +173,11 @@ export function expire(group: Group, lowClockMs: number, { limits }: Rules): Cha
  * reward, and nothing else is known of the unit by then. Else 0.
  */
 export function runOutBy(group: Group, lowClockMs: number, { limits }: Rules): number {
-  const last = group.decisions.at(-1);
+  const { unitId, continued, decisions, rewards } = group;
+  const last = decisions.at(-1);
   if (last === undefined || decisionDueMs(last, limits) >= lowClockMs) return 0;
-  const left = { ...group, decisions: [], letIn: forgetLetIn(group, lowClockMs, limits) };
-  return isEmpty(left) ? group.decisions.length : 0;
+  const letIn = forgetLetIn(group, lowClockMs, limits);
+  return isEmpty({ unitId, letIn, continued, decisions: [], rewards }) ? decisions.length : 0;
 }
 
 /** What becomes of so many decisions that run out without a reward. */

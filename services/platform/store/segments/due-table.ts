@@ -51,12 +51,9 @@ export class GrowingDues {
     this.earliest = earliest;
   }
 
-  /** @returns the rows still of use as the pages of a sealed segment. */
-  toPages(isOfUse: (row: DueRow) => boolean): Bytes {
-    const order = Array.from({ length: this.length }, (_, i) => i).filter(
-      (i) => this.dues[i]! < Number.POSITIVE_INFINITY && isOfUse(this.row(i)),
-    );
-    order.sort((a, b) => this.dues[a]! - this.dues[b]!);
+  /** @returns what has not been taken as the pages of a sealed segment. */
+  toPages(): Bytes {
+    const order = this.inOrder();
     const pages = new Bytes(Math.ceil(order.length / PAGE_ROWS) * PAGE_BYTES);
     for (let page = 0; page * PAGE_ROWS < order.length; page++) {
       const rows = order.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS);
@@ -71,6 +68,20 @@ export class GrowingDues {
       pages.words[end] = pageChecksum(pages, start);
     }
     return pages;
+  }
+
+  /** @returns the rows by when they are due. Few times are different, so they are sorted and not the rows. */
+  private inOrder(): number[] {
+    const byDue = new Map<number, number[]>();
+    for (let i = 0; i < this.length; i++) {
+      const due = this.dues[i]!;
+      if (due === Number.POSITIVE_INFINITY) continue;
+      const rows = byDue.get(due);
+      if (rows === undefined) byDue.set(due, [i]);
+      else rows.push(i);
+    }
+    const dues = [...byDue.keys()].sort((a, b) => a - b);
+    return dues.flatMap((due) => byDue.get(due)!);
   }
 
   private row(i: number): DueRow {

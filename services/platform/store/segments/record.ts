@@ -2,7 +2,7 @@
  * The records of a segment: how each stands in the bytes, and whether it is what was written. Aligned to 8 bytes, so that
  * checking one goes by words. In the machine's byte order: a store is read where it was written.
  *
- *     0 checksum of the rest   4 length   8 place of the unit's record before this one, or 0
+ *     0 seal: checksum of what follows the place before, with that and the length   4 length   8 place of the unit's record before this one, or 0
  *     12 key length | mark << 16 | kind << 28   16 due; of a unit that is no more its tag; of a commit its number
  *     24 key, value, zeros up to the next 8
  */
@@ -99,7 +99,7 @@ export function isIntact(bytes: Bytes, at: number, end: number): boolean {
   if (at + RECORD_HEADER_BYTES > end) return false;
   const length = lengthAt(bytes, at);
   if (length < RECORD_HEADER_BYTES + keyLengthAt(bytes, at) || at + alignedTo8(length) > end) return false;
-  return bytes.words[at >>> 2] === checksum(bytes.words, (at >>> 2) + 1, (at + alignedTo8(length)) >>> 2);
+  return bytes.words[at >>> 2] === sealOf(bytes.words, at, length);
 }
 
 export interface RecordFields {
@@ -135,7 +135,7 @@ export function writeRecord(bytes: Bytes, at: number, { kind, prior, due, mark, 
   words[(at >>> 2) + 2] = prior;
   words[(at >>> 2) + 3] = keyLength | (mark << 16) | (kind << 28);
   doubles[(at >>> 3) + 2] = due;
-  words[at >>> 2] = checksum(words, (at >>> 2) + 1, end >>> 2);
+  words[at >>> 2] = sealOf(words, at, length);
   return length;
 }
 
@@ -144,9 +144,20 @@ export function copyRecord(from: Bytes, fromAt: number, to: Bytes, toAt: number,
   const length = alignedTo8(lengthAt(from, fromAt));
   const words = to.words;
   words.set(from.words.subarray(fromAt >>> 2, (fromAt + length) >>> 2), toAt >>> 2);
+  words[toAt >>> 2] = (words[toAt >>> 2]! ^ sealOfPrior(priorAt(to, toAt)) ^ sealOfPrior(prior)) >>> 0;
   words[(toAt >>> 2) + 2] = prior;
-  words[toAt >>> 2] = checksum(words, (toAt >>> 2) + 1, (toAt + length) >>> 2);
   return length;
+}
+
+/** What a record begins with, so that one that is copied to another place need not be gone through again. */
+function sealOf(words: Uint32Array, at: number, length: number): number {
+  const end = (at + alignedTo8(length)) >>> 2;
+  const rest = checksum(words, (at >>> 2) + 3, end);
+  return (rest ^ sealOfPrior(words[(at >>> 2) + 2]!) ^ Math.imul(length, PRIME_3)) >>> 0;
+}
+
+function sealOfPrior(prior: number): number {
+  return Math.imul(prior ^ (prior >>> 15), PRIME_2);
 }
 
 function keyLengthAt({ words }: Bytes, at: number): number {

@@ -79,7 +79,7 @@ export async function recover(folder: string, segmentBytes: number): Promise<Rec
   await removeUnused(folder, numbers, { checkpoint, from, cut });
   if (cut === null) return nothing();
   const active = resume(state, { folder, segmentBytes }, cut);
-  const replayed = [...state.segments.values()].filter((segment) => segment.number >= from && segment !== active);
+  const replayed = state.segments.filter((segment) => segment.number >= from && segment !== active);
   return { state, active, replayed };
 }
 
@@ -101,7 +101,7 @@ function restored(folder: string, { commits, sealed, named, index }: Checkpoint)
   for (const [name, place] of named) state.named.set(name, place);
   for (const { number, slot, records, live } of sealed) {
     const segment = Segment.openSealed({ folder, number, slot });
-    state.segments.set(slot, Object.assign(segment, { records, live }));
+    state.add(Object.assign(segment, { records, live }));
   }
   return state;
 }
@@ -134,7 +134,7 @@ class Replay {
   private add({ slot, isSealed, bytes, end }: SegmentFile, number: number): void {
     const place = { folder: this.where.folder, number, slot };
     const segment = isSealed ? Segment.openSealed(place) : Segment.begin(place, bytes);
-    this.state.segments.set(slot, Object.assign(segment, { end }));
+    this.state.add(Object.assign(segment, { end }));
   }
 
   /** @returns where what the checkpoint does not reflect begins. */
@@ -142,7 +142,7 @@ class Replay {
     const active = this.checkpoint?.active;
     if (active?.number !== number) return SEGMENT_HEADER_BYTES;
     if (active.slot !== slot || active.end > end) throw unreadable(`segment ${number} is shorter than it was`);
-    Object.assign(this.state.segments.get(slot)!, { records: active.records, live: active.live });
+    Object.assign(this.state.at(slot)!, { records: active.records, live: active.live });
     this.cut = { number, slot, offset: active.end };
     return active.end;
   }
@@ -150,7 +150,7 @@ class Replay {
   /** @returns where it cannot be read any more. */
   private apply({ bytes, slot, end }: SegmentFile, number: number, begin: number): number {
     const { state } = this;
-    const segment = state.segments.get(slot)!;
+    const segment = state.at(slot)!;
     let at = begin;
     while (isIntact(bytes, at, end)) {
       const next = at + alignedTo8(lengthAt(bytes, at));
@@ -221,13 +221,13 @@ async function removeUnused(
 
 /** The segment of the cut is open again; those beyond it are gone. */
 function resume(state: State, { folder, segmentBytes }: Where, { number, slot, offset }: Cut): Segment {
-  for (const segment of [...state.segments.values()]) {
+  for (const segment of state.segments) {
     if (segment.number < number) continue;
     segment.close();
-    if (segment.number > number) state.segments.delete(segment.slot);
+    if (segment.number > number) state.remove(segment);
   }
   const { bytes } = readSegmentFile(folder, number, segmentBytes)!;
-  const { records, live } = state.segments.get(slot)!;
+  const { records, live } = state.at(slot)!;
   const dues = new GrowingDues();
   for (let at = SEGMENT_HEADER_BYTES; at < offset; at += alignedTo8(lengthAt(bytes, at))) {
     // What the checkpoint reflects of it has not been looked at yet.
@@ -236,6 +236,6 @@ function resume(state: State, { folder, segmentBytes }: Where, { number, slot, o
     dues.add({ due: dueAt(bytes, at), tag: tagAt(bytes, at), offset: at, mark: markAt(bytes, at) });
   }
   const active = Segment.resume({ folder, number, slot }, bytes, offset, dues);
-  state.segments.set(slot, Object.assign(active, { records, live }));
+  state.add(Object.assign(active, { records, live }));
   return active;
 }

@@ -96,8 +96,8 @@ export class Segment {
   }
 
   /** Ends its growth; it is not on disk before `write`. */
-  seal(isOfUse: (row: DueRow) => boolean): void {
-    this.pages = this.growing!.toPages(isOfUse);
+  seal(): void {
+    this.pages = this.growing!.toPages();
     this.growing = null;
     this.sealAt(this.end, this.pages.buffer.length);
   }

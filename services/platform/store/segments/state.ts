@@ -14,10 +14,34 @@ export class State {
   index = new PlaceIndex();
   /** Places of the entries with names. */
   readonly named = new Map<string, number>();
-  /** By slot; from 1. */
-  readonly segments = new Map<number, Segment>();
+  private readonly bySlot: (Segment | undefined)[] = [];
   /** How many there have been. */
   commits = 0;
+
+  get segments(): Segment[] {
+    return this.bySlot.filter((segment) => segment !== undefined);
+  }
+
+  /** @returns the segment that has the slot, if any. */
+  at(slot: number): Segment | undefined {
+    return this.bySlot[slot];
+  }
+
+  /** Slots are from 1. */
+  freeSlot(): number {
+    let slot = 1;
+    while (this.bySlot[slot] !== undefined) slot += 1;
+    return slot;
+  }
+
+  /** In place of whichever had its slot. */
+  add(segment: Segment): void {
+    this.bySlot[segment.slot] = segment;
+  }
+
+  remove({ slot }: Segment): void {
+    this.bySlot[slot] = undefined;
+  }
 
   /** A record of a unit is at `place`, in place of the one at `prior`, if any. */
   moveUnit(tag: number, place: number, prior: number): void {
@@ -50,13 +74,13 @@ export class State {
   /** By the share of each segment's records that count. */
   heldBytes(): number {
     let bytes = 0;
-    for (const { records, live, end } of this.segments.values()) if (records > 0) bytes += (end * live) / records;
+    for (const { records, live, end } of this.segments) if (records > 0) bytes += (end * live) / records;
     return Math.round(bytes);
   }
 
   /** @returns the sealed segment of which the least counts, `null` while at least half of all records do. */
   leastLive(leftOut: readonly Segment[]): Segment | null {
-    const sealed = [...this.segments.values()].filter(
+    const sealed = this.segments.filter(
       (segment) => !segment.isGrowing() && !segment.isEmptied && !leftOut.includes(segment),
     );
     if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
@@ -68,7 +92,7 @@ export class State {
   }
 
   segmentOf(place: number): Segment {
-    const segment = this.segments.get(slotOfPlace(place));
+    const segment = this.bySlot[slotOfPlace(place)];
     if (segment === undefined) throw unreadable(`there is no segment for place ${place}`);
     return segment;
   }

@@ -15,6 +15,7 @@ import { type FolderLock, lockFolder } from './lock.ts';
 import { offsetOfPlace, placeOf, SLOTS_MAX } from './place.ts';
 import { tagOf } from './place-index.ts';
 import * as record from './record.ts';
+import { RecordReader } from './record-reader.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, Segment } from './segment.ts';
 import { State } from './state.ts';
@@ -29,10 +30,9 @@ export interface SegmentStoreOptions {
   onUnreadable(error: Corrupt): void;
 }
 
-/** Read at once from a segment that is not in memory: what most records take. */
-const GUESS_BYTES = 2_048;
 /** Segments between two checkpoints: what opening the store has to read. */
 const CHECKPOINT_SEGMENTS = 8;
+const NO_BYTES = new record.Bytes(0);
 const NOTHING = { prior: 0, due: 0, mark: 0, key: '', value: new Uint8Array(0) };
 /** One for all stores of the process: a segment is read as a whole and done with at once. */
 let whole: record.Bytes | null = null;
@@ -60,12 +60,12 @@ class SegmentStore implements Store {
   /** Sealed since the last commit. */
   private unwritten: Segment[] = [];
   private readonly spare: record.Bytes[] = [];
-  private scratch = new record.Bytes(GUESS_BYTES);
+  private readonly reader = new RecordReader();
   private sealedSinceCheckpoint: Segment[];
   private checkpoint: Promise<void> = Promise.resolve();
   private failure: unknown = null;
   /** Where the record looked at last stands. */
-  private bytes = this.scratch;
+  private bytes = NO_BYTES;
   private at = 0;
   /** The unit looked up last, its tag, and its slot in the index, as long as that holds. */
   private unit: string | null = null;
@@ -119,7 +119,7 @@ class SegmentStore implements Store {
   }
 
   *takeDue(upTo: number): Generator<Due> {
-    for (const segment of this.state.segments.values()) {
+    for (const segment of this.state.segments) {
       if (segment.isEmptied) continue;
       for (const row of segment.takeDue(upTo)) {
         if (this.isCurrent(segment, row)) yield this.dueAt(placeOf(segment.slot, row.offset), row);
@@ -199,7 +199,7 @@ class SegmentStore implements Store {
 
   private async stop(): Promise<void> {
     await this.checkpoint;
-    for (const segment of this.state.segments.values()) segment.close();
+    for (const segment of this.state.segments) segment.close();
   }
 
   /** @returns the unit's slot in the index, −1 when there is none; its record is the one looked at. */
@@ -234,16 +234,7 @@ class SegmentStore implements Store {
       this.at = offset;
       return;
     }
-    let read = segment.read(offset, this.scratch, GUESS_BYTES);
-    const length = read < record.RECORD_HEADER_BYTES ? 0 : record.alignedTo8(record.lengthAt(this.scratch, 0));
-    if (length > read && length <= SEGMENT_BYTES_MAX) {
-      if (length > this.scratch.buffer.length) this.scratch = new record.Bytes(length);
-      read = segment.read(offset, this.scratch, length);
-    }
-    if (!record.isIntact(this.scratch, 0, read)) {
-      throw unreadable(`a record at ${offset} of ${segment.path} is not what was written`);
-    }
-    this.bytes = this.scratch;
+    this.bytes = this.reader.read(segment, offset);
     this.at = 0;
   }
 
@@ -271,7 +262,7 @@ class SegmentStore implements Store {
   /** Seals the segment that is written to and begins another. */
   private roll(): void {
     const sealed = this.active;
-    sealed.seal((row) => this.isCurrent(sealed, row));
+    sealed.seal();
     this.kept.push(sealed);
     this.unwritten.push(sealed);
     this.sealedSinceCheckpoint.push(sealed);
@@ -279,13 +270,11 @@ class SegmentStore implements Store {
   }
 
   private begin(number: number): Segment {
-    const { segments } = this.state;
-    let slot = 1;
-    while (segments.has(slot)) slot += 1;
+    const slot = this.state.freeSlot();
     if (slot > SLOTS_MAX) throw new Unavailable('store-full', `store ${this.options.folder} has ${SLOTS_MAX} segments`);
     const memory = this.spare.pop() ?? new record.Bytes(this.segmentBytes);
     const segment = Segment.begin({ folder: this.options.folder, number, slot }, memory);
-    segments.set(slot, segment);
+    this.state.add(segment);
     return segment;
   }
 
@@ -350,7 +339,7 @@ class SegmentStore implements Store {
     const flushed = this.sealedSinceCheckpoint;
     this.sealedSinceCheckpoint = [];
     const { state, active } = this;
-    const all = [...state.segments.values()];
+    const all = state.segments;
     const sealed = all.filter((segment) => segment !== active && !segment.isEmptied);
     const emptied = all.filter((segment) => segment.isEmptied);
     const bytes = encodeCheckpoint({
@@ -374,9 +363,9 @@ class SegmentStore implements Store {
 
   private async drop(segment: Segment): Promise<void> {
     // The checkpoint before may have dropped it, and its slot may be another's by now.
-    if (this.state.segments.get(segment.slot) !== segment) return;
+    if (this.state.at(segment.slot) !== segment) return;
     await segment.remove();
-    this.state.segments.delete(segment.slot);
+    this.state.remove(segment);
     this.kept = this.kept.filter((kept) => kept !== segment);
   }
 }
