@@ -11,8 +11,8 @@ import { Trial } from './trial.ts';
 export interface Recovery {
   /** From the kill to the first new snapshot, less the session timeout after which the group gives partitions away. */
   readonly snapshotMs: number;
-  /** While it learned what is pending for the first time. */
-  readonly steadyPerSecond: number;
+  /** While it learned what is pending for the first time, beginning with nothing. */
+  readonly firstPerSecond: number;
   /** While it rebuilt its stores on an empty disk. */
   readonly rebuiltPerSecond: number;
 }
@@ -47,7 +47,7 @@ async function recover(cluster: Cluster, shape: Shape, trial: Trial, threads: nu
   const first = trial.start({ threads, data: 'kept' });
   const { atMs: beganMs } = await first.opened;
   const learned = await Promise.race([trial.learned(shape.pending), first.stopped]);
-  const steadyPerSecond = (learned * 1_000) / (performance.now() - beganMs);
+  const firstPerSecond = (learned * 1_000) / (performance.now() - beganMs);
   await first.kill();
   const killedAtMs = performance.now();
   const snapshots = await fromNowOn(cluster, trial);
@@ -60,7 +60,7 @@ async function recover(cluster: Cluster, shape: Shape, trial: Trial, threads: nu
   await filled;
   await Promise.race([trial.learned(eventCount(shape)), second.stopped]);
   await second.stop();
-  return { snapshotMs, steadyPerSecond, rebuiltPerSecond: await rebuiltPerSecond(shape, trial, threads) };
+  return { snapshotMs, firstPerSecond, rebuiltPerSecond: await rebuiltPerSecond(shape, trial, threads) };
 }
 
 async function rebuiltPerSecond(shape: Shape, trial: Trial, threads: number): Promise<number> {

@@ -2,9 +2,11 @@
  * The records of a segment: how each stands in the bytes, and whether it is what was written. Aligned to 8 bytes, so that
  * checking one goes by words. In the machine's byte order: a store is read where it was written.
  *
- *     0 seal: checksum of what follows the place before, with that and the length   4 length   8 place of the unit's record before this one, or 0
+ *     0 seal   4 length   8 place of the unit's record before this one, or 0
  *     12 key length | mark << 16 | kind << 28   16 due; of a unit that is no more its tag; of a commit its number
  *     24 key, value, zeros up to the next 8
+ *
+ * The seal is a checksum of all from 12 on, with length and place.
  */
 
 import { assert } from '../../../core/errors.ts';
