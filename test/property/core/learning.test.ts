@@ -17,8 +17,9 @@ import {
   type Fold,
   type RewardSpec,
 } from '../../../services/core/experiment.ts';
-import { lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
-import type { Rules } from '../../../services/core/learning/partition.ts';
+import { isEmpty, lowClock, rebuiltFromMs } from '../../../services/core/join/group.ts';
+import { addCounts, zeroCounts } from '../../../services/core/learning/counts.ts';
+import { expire, type Rules, ranOut, runOutBy } from '../../../services/core/learning/partition.ts';
 import { cellsOf, decision, experiment, LIMITS, Oracle, reward, rules, settledCounts, T0 } from '../../support/core.ts';
 import { allContexts, firstRecords, notCrowded, sumsByDefinition } from '../../support/definition.ts';
 import { rewardSpec, type WrittenReward } from '../../support/reward-spec.ts';
@@ -316,6 +317,30 @@ describe('learning is a function of the logs', { timeout: 60_000 }, () => {
       ),
       { numRuns: 3_000 },
     );
+  });
+
+  it('units of which only decisions run out are known beforehand, and lose what they would lose when looked at', () => {
+    let known = 0;
+    fc.assert(
+      fc.property(given, decisions, rewards, fc.integer({ min: 100, max: 400 }), (world, d, r, afterMs) => {
+        const oracle = new Oracle(world);
+        for (const event of [...decisionEvents(d), ...rewardEvents(r.slice(0, 1))]) oracle.learn(event);
+        const clockMs = oracle.state.clocks.decisions + afterMs;
+        for (const group of oracle.groups.values()) {
+          const runningOut = runOutBy(group, clockMs, world);
+          if (runningOut === 0) continue;
+          known += 1;
+          const { group: left, deltas, counts } = expire(group, clockMs, world);
+          expect([isEmpty(left), deltas]).toEqual([true, []]);
+          const [looked, unread] = [zeroCounts(), zeroCounts()];
+          addCounts(looked, counts);
+          addCounts(unread, ranOut(runningOut).counts);
+          expect(unread).toEqual(looked);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(known).toBeGreaterThan(200);
   });
 
   it('so it does where decisions are appended late and rewards at the end of their reach', () => {
