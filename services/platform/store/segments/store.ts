@@ -30,8 +30,10 @@ export interface SegmentStoreOptions {
   onUnreadable(error: Corrupt): void;
 }
 
-/** Segments between two checkpoints: what opening the store has to read. */
-const CHECKPOINT_SEGMENTS = 8;
+/** Segments between two checkpoints, at least: what opening the store has to read. */
+const CHECKPOINT_SEGMENTS_MIN = 8;
+/** So many bytes of segments to one of a checkpoint, which holds the whole index. */
+const CHECKPOINT_SHARE = 2;
 const NO_BYTES = new record.Bytes(0);
 const NOTHING = { prior: 0, due: 0, mark: 0, key: '', value: new Uint8Array(0) };
 /** One for all stores of the process: a segment is read as a whole and done with at once. */
@@ -62,7 +64,8 @@ class SegmentStore implements Store {
   private readonly spare: record.Bytes[] = [];
   private readonly reader = new RecordReader();
   private sealedSinceCheckpoint: Segment[];
-  private checkpoint: Promise<void> = Promise.resolve();
+  /** The one that is being written, `null` when none is. */
+  private checkpoint: Promise<void> | null = null;
   private failure: unknown = null;
   /** Where the record looked at last stands. */
   private bytes = NO_BYTES;
@@ -175,7 +178,7 @@ class SegmentStore implements Store {
     }
     this.unwritten = [];
     this.forget();
-    if (this.sealedSinceCheckpoint.length >= CHECKPOINT_SEGMENTS) this.beginCheckpoint();
+    if (this.checkpoint === null && this.isCheckpointDue()) this.beginCheckpoint();
   }
 
   async clear(): Promise<void> {
@@ -333,7 +336,13 @@ class SegmentStore implements Store {
     return whole;
   }
 
-  /** Goes on while commits do; that it failed is said by the next one. */
+  private isCheckpointDue(): boolean {
+    const { tags, places } = this.state.index;
+    const least = (CHECKPOINT_SHARE * (tags.byteLength + places.byteLength)) / this.segmentBytes;
+    return this.sealedSinceCheckpoint.length >= Math.max(CHECKPOINT_SEGMENTS_MIN, least);
+  }
+
+  /** Goes on while commits do, one at a time since each is as large as the index; that it failed is said by the next commit. */
   private beginCheckpoint(): void {
     const { folder } = this.options;
     const flushed = this.sealedSinceCheckpoint;
@@ -349,16 +358,18 @@ class SegmentStore implements Store {
       named: [...state.named],
       index: state.index,
     });
-    const before = this.checkpoint;
     this.checkpoint = (async () => {
-      await before;
       for (const segment of flushed) if (!segment.isEmptied) await segment.flush();
       await active.flush();
       await writeCheckpoint(folder, bytes);
       for (const segment of emptied) await this.drop(segment);
-    })().catch((error: unknown) => {
-      this.failure = error;
-    });
+    })()
+      .catch((error: unknown) => {
+        this.failure = error;
+      })
+      .finally(() => {
+        this.checkpoint = null;
+      });
   }
 
   private async drop(segment: Segment): Promise<void> {

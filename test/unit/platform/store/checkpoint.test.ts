@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import * as checkpoint from '../../../../services/platform/store/segments/checkpoint.ts';
+import { openSegmentStore } from '../../../../services/platform/store/segments/store.ts';
+
+vi.mock('../../../../services/platform/store/segments/checkpoint.ts', async (original) => ({
+  ...(await original<typeof checkpoint>()),
+  writeCheckpoint: vi.fn(),
+}));
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'croupier-store-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+it('checkpoints are written one at a time, however slow the disk is: each is as large as the index', async () => {
+  const disk = Promise.withResolvers<void>();
+  const write = vi.mocked(checkpoint.writeCheckpoint).mockReturnValue(disk.promise);
+  const onUnreadable = (error: Error): never => {
+    throw error;
+  };
+  const store = await openSegmentStore({ folder, cacheBytes: 0, segmentBytes: 65_536, onUnreadable });
+  const sealSegments = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      store.put(`u${i}`, Buffer.alloc(40_000), 1);
+      await store.commit();
+    }
+  };
+  await sealSegments(50);
+  await vi.waitFor(() => expect(write).toHaveBeenCalledTimes(1));
+  write.mockResolvedValue();
+  disk.resolve();
+  await vi.waitFor(async () => {
+    await sealSegments(1);
+    expect(write.mock.calls.length).toBeGreaterThan(1);
+  });
+  await store.close();
+});
