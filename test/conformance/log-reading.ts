@@ -1,4 +1,5 @@
 /** What every adapter promises of reading; a part of the suite in log.ts. */
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { readToEnd } from '../../services/platform/log/read-to-end.ts';
 import {
@@ -77,8 +78,10 @@ export function describeReading(underTest: LogUnderTest): void {
 
     test('of several partitions, what was appended first is read first', async () => {
       const topic = await createTopic(log(), { partitions: 3 });
-      for (let round = 0; round < 10; round++)
+      for (let round = 0; round < 10; round++) {
         for (const partition of [2, 0, 1]) await appendKeys(log(), topic, partition, numbered(3));
+        await nextMillisecond();
+      }
       await withReader(log(), async (reader) => {
         reader.assign([0, 1, 2].map((partition) => ({ topic, partition, offset: 0 })));
         const times: number[] = [];
@@ -87,7 +90,7 @@ export function describeReading(underTest: LogUnderTest): void {
           times.push(...batches.flatMap(({ records }) => records.map(({ appendTimeMs }) => appendTimeMs)));
         }
         expect(times).toEqual(times.toSorted((a, b) => a - b));
-        expect(new Set(times).size).toBeGreaterThan(1);
+        expect(new Set(times).size).toBeGreaterThanOrEqual(10);
       });
     });
 
@@ -132,4 +135,10 @@ export function describeReading(underTest: LogUnderTest): void {
       expect(keys).toEqual(['b', 'c']);
     });
   });
+}
+
+/** Resolves when whatever is appended has a later time. */
+async function nextMillisecond(): Promise<void> {
+  const nowMs = Date.now();
+  while (Date.now() <= nowMs) await setImmediate();
 }

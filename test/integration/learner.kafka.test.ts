@@ -62,9 +62,9 @@ describe('learners on a real cluster', () => {
     await send(500);
     const second = await installation.startLearner(QUICK);
     await send(500);
-    await learned();
-    expect(await second.stop()).toBe(0);
+    // Stopped too soon it may not own what the first published, and the next owner would publish the end.
     await expectTheTruth();
+    expect(await second.stop()).toBe(0);
   });
 
   it('asked to stop, hand over cleanly to the one that stays', async () => {
@@ -76,9 +76,8 @@ describe('learners on a real cluster', () => {
     const [code] = await Promise.all([first.stop(), send(1_000)]);
     expect(code).toBe(0);
     await send(500);
-    await learned();
-    expect(await second.stop()).toBe(0);
     await expectTheTruth();
+    expect(await second.stop()).toBe(0);
   });
 
   it('started on an empty disk after a kill, go on from the tallies', async () => {
@@ -89,9 +88,8 @@ describe('learners on a real cluster', () => {
     kill(first);
     const second = await installation.startLearner({ ...QUICK, CROUPIER_LEARNER_EPHEMERAL: 'true' });
     await send(500);
-    await learned();
-    expect(await second.stop()).toBe(0);
     await expectTheTruth();
+    expect(await second.stop()).toBe(0);
   });
 
   it('tell those who watch the group how far they are', async () => {
