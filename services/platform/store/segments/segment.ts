@@ -8,6 +8,7 @@ import { closeSync, fdatasync, fstatSync, openSync, readSync, truncateSync, writ
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { SegmentSummary } from './checkpoint.ts';
 import { type DueRow, GrowingDues, SealedDues } from './due-table.ts';
 import { refused, unreadable } from './errors.ts';
 import { alignedTo8, Bytes } from './record.ts';
@@ -144,6 +145,11 @@ export class Segment {
   /** Has the machine bring to disk what was written. @throws Error of the disk. */
   async flush(): Promise<void> {
     await sync(this.descriptor());
+  }
+
+  summary(): SegmentSummary {
+    const { number, slot, records, live } = this;
+    return { number, slot, records, live };
   }
 
   close(): void {

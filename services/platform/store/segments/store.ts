@@ -8,7 +8,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, Corrupt, Unavailable } from '../../../core/errors.ts';
 import type { Due, Store } from '../port.ts';
-import { encodeCheckpoint, removeCheckpoint, type SegmentSummary, writeCheckpoint } from './checkpoint.ts';
+import { encodeCheckpoint, removeCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { DueRow } from './due-table.ts';
 import { unreadable } from './errors.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
@@ -178,7 +178,10 @@ class SegmentStore implements Store {
     }
     this.unwritten = [];
     this.forget();
-    if (this.checkpoint === null && this.isCheckpointDue()) this.beginCheckpoint();
+    if (this.isCheckpointDue()) {
+      await this.checkpoint;
+      this.beginCheckpoint();
+    }
   }
 
   async clear(): Promise<void> {
@@ -342,7 +345,7 @@ class SegmentStore implements Store {
     return this.sealedSinceCheckpoint.length >= Math.max(CHECKPOINT_SEGMENTS_MIN, least);
   }
 
-  /** Goes on while commits do, one at a time since each is as large as the index; that it failed is said by the next commit. */
+  /** Goes on while commits do, one at a time since each is as large as the index; that it failed the next commit says. */
   private beginCheckpoint(): void {
     const { folder } = this.options;
     const flushed = this.sealedSinceCheckpoint;
@@ -353,8 +356,8 @@ class SegmentStore implements Store {
     const emptied = all.filter((segment) => segment.isEmptied);
     const bytes = encodeCheckpoint({
       commits: state.commits,
-      sealed: sealed.map(summary),
-      active: { ...summary(active), end: active.end },
+      sealed: sealed.map((segment) => segment.summary()),
+      active: { ...active.summary(), end: active.end },
       named: [...state.named],
       index: state.index,
     });
@@ -383,10 +386,6 @@ class SegmentStore implements Store {
 
 function segmentBytesOf({ segmentBytes }: SegmentStoreOptions): number {
   return Math.min(segmentBytes ?? SEGMENT_BYTES_MAX, SEGMENT_BYTES_MAX);
-}
-
-function summary({ number, slot, records, live }: Segment): SegmentSummary {
-  return { number, slot, records, live };
 }
 
 function refusedCommit(error: unknown): Unavailable {

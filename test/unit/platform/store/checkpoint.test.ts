@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import * as checkpoint from '../../../../services/platform/store/segments/checkpoint.ts';
 import { openSegmentStore } from '../../../../services/platform/store/segments/store.ts';
@@ -16,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('checkpoints are written one at a time, however slow the disk is: each is as large as the index', async () => {
+it('checkpoints are written one at a time, and commits wait for a slow disk: each is as large as the index', async () => {
   const disk = Promise.withResolvers<void>();
   const write = vi.mocked(checkpoint.writeCheckpoint).mockReturnValue(disk.promise);
   const onUnreadable = (error: Error): never => {
@@ -29,13 +30,14 @@ it('checkpoints are written one at a time, however slow the disk is: each is as 
       await store.commit();
     }
   };
-  await sealSegments(50);
+  const sealed = sealSegments(50);
   await vi.waitFor(() => expect(write).toHaveBeenCalledTimes(1));
+  // Time enough for the next ones, if commits did not wait.
+  const isDone = await Promise.race([sealed.then(() => true), delay(200, false)]);
+  expect([isDone, write.mock.calls.length]).toEqual([false, 1]);
   write.mockResolvedValue();
   disk.resolve();
-  await vi.waitFor(async () => {
-    await sealSegments(1);
-    expect(write.mock.calls.length).toBeGreaterThan(1);
-  });
+  await sealed;
+  expect(write.mock.calls.length).toBeGreaterThan(1);
   await store.close();
 });
