@@ -176,8 +176,8 @@ export function runOutBy(group: Group, lowClockMs: number, { limits }: Rules): n
   const { unitId, continued, decisions, rewards } = group;
   const last = decisions.at(-1);
   if (last === undefined || decisionDueMs(last, limits) >= lowClockMs) return 0;
-  const letIn = forgetLetIn(group, lowClockMs, limits);
-  return isEmpty({ unitId, letIn, continued, decisions: [], rewards }) ? decisions.length : 0;
+  const left = { unitId, letIn: forgetLetIn(group, lowClockMs, limits), continued, decisions: [], rewards };
+  return isEmpty(left) ? decisions.length : 0;
 }
 
 /** What becomes of so many decisions that run out without a reward. */

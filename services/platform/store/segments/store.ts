@@ -376,8 +376,6 @@ class SegmentStore implements Store {
   }
 
   private async drop(segment: Segment): Promise<void> {
-    // The checkpoint before may have dropped it, and its slot may be another's by now.
-    if (this.state.at(segment.slot) !== segment) return;
     await segment.remove();
     this.state.remove(segment);
     this.kept = this.kept.filter((kept) => kept !== segment);
