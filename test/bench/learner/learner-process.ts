@@ -7,15 +7,12 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { CHECKOUT } from '../../../deploy/local/ensure.ts';
-import type { PerStream } from '../../../services/core/events.ts';
 
 /** That a thread began to read a partition. */
 export interface Opening {
   readonly partition: number;
   /** What it was restored from. */
   readonly from: string;
-  /** Events that were learned already. */
-  readonly reflected: number;
   readonly atMs: number;
 }
 
@@ -73,8 +70,8 @@ export class LearnerProcess {
       this.startedAtMs = atMs;
     }
     if (!line.includes('"msg":"partition opened"')) return;
-    const { offsets, ...opening } = JSON.parse(line) as { offsets: PerStream; partition: number; from: string };
-    this.openings.push({ ...opening, reflected: offsets.decisions + offsets.rewards, atMs });
+    const { partition, from } = JSON.parse(line) as { partition: number; from: string };
+    this.openings.push({ partition, from, atMs });
     // From here on it reads.
     this.usage().then(this.firstOpened.resolve, this.firstOpened.reject);
   }

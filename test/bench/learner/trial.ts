@@ -117,12 +117,8 @@ export class Trial {
     return isNew;
   }
 
-  async stopLearners(): Promise<void> {
-    for (const learner of this.learners) await learner.stop();
-  }
-
   async close(): Promise<void> {
-    await this.stopLearners();
+    for (const learner of this.learners) await learner.stop();
     await this.reader.close();
     await rm(this.folder, { recursive: true, force: true });
     const { tallies, snapshots, deadLetters } = this.topics;
