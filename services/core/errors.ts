@@ -37,6 +37,11 @@ export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Bug(message);
 }
 
+/** Handles an error, where a handler is asked for, by not handling it. */
+export function rethrow(error: Error): never {
+  throw error;
+}
+
 /** Closes a switch: a case the compiler proved impossible. */
 export function unreachable(value: never): never {
   throw new Bug(`unreachable value ${JSON.stringify(value)}`);

@@ -4,7 +4,7 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { Assembler } from '../contracts/parts.ts';
+import { Assembler, wholeKey } from '../contracts/parts.ts';
 import { sealSnapshot } from '../contracts/seal.ts';
 import type { ParametersSnapshot } from '../core/deciding/snapshot.ts';
 import { Corrupt, Invalid, type Unavailable } from '../core/errors.ts';
@@ -71,12 +71,12 @@ export class Publisher {
     this.published = new Published({
       log,
       topic: topics.snapshots,
-      partitions: snapshotsPartitions,
-      ...(snapshotsPartitions === talliesPartitions ? { followed: [partition] } : {}),
+      partitionCount: snapshotsPartitions,
+      ...(snapshotsPartitions === talliesPartitions ? { partitions: [partition] } : {}),
       codec: codecs.snapshot,
       writerName: `${topics.snapshots}/${partition}`,
       owns: (experimentId) => this.owns(experimentId),
-      onRefused: (experimentId, error) => observer.refused(experimentId, error),
+      onRefused: (error, { key }) => observer.refused(wholeKey(key!) as ExperimentId, error),
       onUnavailable: (error) => observer.unavailable(error),
       onFailed: (error) => options.failed(error),
     });

@@ -14,6 +14,8 @@ export type ValueSource = Pick<LogRecord, 'key' | 'value' | 'appendTimeMs'>;
 export interface CompactedViewOptions<T> {
   readonly log: Log;
   readonly topic: string;
+  /** Those to follow; all when left out. */
+  readonly partitions?: readonly number[];
   readonly codec: Codec<T>;
   onRefused(error: Invalid, record: ValueSource): void;
   onUnavailable(error: Unavailable): void;
@@ -22,16 +24,20 @@ export interface CompactedViewOptions<T> {
 }
 
 export abstract class CompactedView<T> {
+  /** Keys of the parts that are on the log, by the key of the value. */
+  protected readonly partKeys: Map<string, Set<string>>;
   private readonly reading: CompactedViewOptions<T>;
   private readonly follower: TopicFollower;
 
   constructor(options: CompactedViewOptions<T>) {
     this.reading = options;
     const assembler = new Assembler<LogRecord>((error, record) => options.onRefused(error, record));
+    this.partKeys = assembler.partKeys;
     this.follower = new TopicFollower({
       log: options.log,
       topic: options.topic,
-      onBatch: ({ records }) => this.accept(assembler.assemble(records)),
+      ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
+      onBatch: ({ records }) => this.accept(assembler.assemble(records).filter((record) => this.isWanted(record))),
       onUnavailable: (error) => options.onUnavailable(error),
       onFailed: (error) => options.onFailed?.(error),
     });
@@ -65,6 +71,11 @@ export abstract class CompactedView<T> {
         this.reading.onRefused(error, record);
       }
     }
+  }
+
+  /** Asked of what is read before it is decoded. */
+  protected isWanted(_record: LogRecord): boolean {
+    return true;
   }
 
   /** @throws Invalid when the value cannot stand; it is reported and left out. */

@@ -171,8 +171,13 @@ function placeOf({ offset }: LogRecord, topic: string, partition: number): Topic
   return { topic, partition, offset };
 }
 
-export function unknownExperiment(id: string, known: readonly string[]): Invalid {
+/** @param advice where no known one has a name like it. */
+export function unknownExperiment(
+  id: string,
+  known: readonly string[],
+  advice = '`croupier experiments list` shows all',
+): Invalid {
   const guess = nearest(id, known);
-  const hint = guess === null ? '`croupier experiments list` shows all' : `did you mean ${guess}?`;
+  const hint = guess === null ? advice : `did you mean ${guess}?`;
   return new Invalid('experiment-unknown', `there is no experiment ${id}; ${hint}`);
 }

@@ -4,7 +4,7 @@
  */
 import type { Codecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { Invalid } from '../core/errors.ts';
+import { Invalid, rethrow } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { CompactedView, type CompactedViewOptions, type ValueSource } from './compacted-view.ts';
@@ -57,9 +57,6 @@ export async function readExperiments(source: {
   readonly topics: Pick<TopicNames, 'experiments'>;
   readonly codecs: Pick<Codecs, 'experiment'>;
 }): Promise<ReadonlyMap<ExperimentId, Experiment>> {
-  const rethrow = (error: Error): never => {
-    throw error;
-  };
   const view = new ExperimentsView({
     log: source.log,
     topic: source.topics.experiments,

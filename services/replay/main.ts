@@ -8,7 +8,7 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { Command } from 'commander';
 import { type Codecs, createCodecs } from '../contracts/codec.ts';
 import type { TopicNames } from '../contracts/keys.ts';
-import { CroupierError, Invalid } from '../core/errors.ts';
+import { CroupierError, Invalid, rethrow } from '../core/errors.ts';
 import { optionsFor } from '../platform/config.ts';
 import { kafkaOptions, registryOptions, topicsOf } from '../platform/connection-config.ts';
 import { KafkaLog } from '../platform/kafka/log.ts';
@@ -152,10 +152,6 @@ async function runJudged(values: ReplayValues, file: string, json: boolean): Pro
 
 function progressOf(label: string): (total: number) => Progress {
   return (total) => startProgress({ label, total, unit: 'events', to: process.stderr });
-}
-
-function rethrow(error: Error): never {
-  throw error;
 }
 
 /** One connection for all the partitions that it is given. */

@@ -2,12 +2,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseExperimentFile } from '../contracts/experiment-file.ts';
-import { nearest } from '../contracts/nearest.ts';
 import { Invalid } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { candidateDefinition } from '../core/experiment-change.ts';
 import { allPolicies } from '../core/policies/registry.ts';
+import { unknownExperiment } from '../platform/experiment-store.ts';
 import { readExperiments } from '../platform/experiments-view.ts';
 import { joinLimits } from '../platform/join/limits-config.ts';
 import type { Progress } from '../platform/progress.ts';
@@ -73,8 +73,6 @@ export async function textOf(file: string, { readFile }: Pick<WhatIfPorts, 'read
 export function standingOf({ id }: Experiment, experiments: ReadonlyMap<ExperimentId, Experiment>): Experiment {
   const live = experiments.get(id);
   if (live !== undefined) return live;
-  const guess = nearest(id, [...experiments.keys()]);
-  const hint =
-    guess === null ? 'the candidate has the id of the one whose log it is judged by' : `did you mean ${guess}?`;
-  throw new Invalid('experiment-unknown', `there is no experiment ${id}; ${hint}`);
+  const advice = 'the candidate has the id of the one whose log it is judged by';
+  throw unknownExperiment(id, [...experiments.keys()], advice);
 }

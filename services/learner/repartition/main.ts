@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createCodecs } from '../../contracts/codec.ts';
 import type { TopicNames } from '../../contracts/keys.ts';
-import { CroupierError, Invalid } from '../../core/errors.ts';
+import { CroupierError, Invalid, rethrow } from '../../core/errors.ts';
 import { optionsFor } from '../../platform/config.ts';
 import { kafkaOptions, registryOptions, topicsOf } from '../../platform/connection-config.ts';
 import { readExperiments } from '../../platform/experiments-view.ts';
@@ -118,10 +118,6 @@ async function run(values: RepartitionValues, flags: PlainFlags): Promise<void> 
     await log.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function rethrow(error: Error): never {
-  throw error;
 }
 
 /** Topics that keep events as long as those before, and schemas under the same ids, since the bytes are copied. */
