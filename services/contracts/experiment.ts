@@ -177,8 +177,9 @@ function fromPromotion(raw: PromotionRecord | null): Promotion | null {
       rewards: whole('offset of rewards', cut.rewards, { min: 0 }),
     },
     clocks: {
-      decisions: timeMs('decisionsClock', cut.decisionsClock),
-      rewards: timeMs('rewardsClock', cut.rewardsClock),
+      // 0 before the first record.
+      decisions: whole('clock of decisions', cut.decisionsClock, { min: 0 }),
+      rewards: whole('clock of rewards', cut.rewardsClock, { min: 0 }),
     },
   }));
   return { label: raw.label, tallies: text('tallies', raw.tallies), cuts };

@@ -80,17 +80,17 @@ export function promotedDefinition(standing: Experiment, promoted: Experiment): 
 
 /** The same with another prior. @returns `null` when it has that one already. */
 export function warmStarted(standing: Experiment, prior: readonly ArmPrior[]): Experiment | null {
-  const next = { ...restated(standing), prior };
+  const next = { ...nextVersion(standing), prior };
   return sameMeaning(standing, next) ? null : next;
 }
 
 /** @returns `null` when it is deleted already. */
 export function deletedDefinition(standing: Experiment): Experiment | null {
-  return standing.state === 'deleted' ? null : { ...restated(standing), state: 'deleted' };
+  return standing.state === 'deleted' ? null : { ...nextVersion(standing), state: 'deleted' };
 }
 
 /** The same definition as one more version. */
-export function restated(standing: Experiment): Experiment {
+function nextVersion(standing: Experiment): Experiment {
   return { ...standing, version: standing.version + 1 };
 }
 

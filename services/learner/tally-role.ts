@@ -184,9 +184,9 @@ export class TallyRole {
     const input: InputReaderOptions = { log, topics, partition, partitions: counts.inputs, codecs, pollRecordsMax };
     // First the definitions: what a promotion left on the log was there before them.
     await experiments.catchUp();
-    const { promotions } = experiments;
+    const { lineUp } = experiments;
     const published = await readTallies(input, codecs.tally);
-    const rules = { experiments: experiments.experiments, limits };
+    const rules = { experiments: lineUp, limits };
     const { rollUpAgeMs } = options;
     const joinOptions = { partition, partitions: counts.inputs, rules, store, tallyCodec: codecs.tally, rollUpAgeMs };
     const { join, reader, from } = await restore(joinOptions, input, published, stop);
@@ -199,7 +199,7 @@ export class TallyRole {
       talliesPartitions: counts.tallies,
       deadLettersPartitions: counts.deadLetters,
       published: published.progress ?? { offsets: AT_START, lines: [] },
-      isPromoted: () => experiments.promotions !== promotions,
+      isPromoted: () => experiments.lineUp !== lineUp,
       publishFrom: publishedReach(published),
       covered: coveredKeys(published, join),
       partKeys: published.partKeys,

@@ -1,27 +1,23 @@
 /**
  * Reads and changes definitions on the `experiments` topic. Holds nothing between calls.
  *
- * The log has no compare-and-set, so two writers may both append, say, version 3. Every reader takes the first of the
- * two, but compaction keeps the last. So a writer reads back what it wrote, and when another was first, it appends
- * again, one version up, on top of what stands: then the last record is the one that all agree on.
+ * The log has no compare-and-set. So whoever changes a definition is the sole writer of its partition meanwhile: who had
+ * read it before can append no more, nor can what was sent and not answered arrive late. Each version is written once, and
+ * what compaction keeps is what readers took.
  */
 import type { Codec } from '../contracts/codec.ts';
 import { nearest } from '../contracts/nearest.ts';
 import { Invalid, Unavailable } from '../core/errors.ts';
 import type { ExperimentId } from '../core/events.ts';
 import type { ArmPrior, Experiment } from '../core/experiment.ts';
-import {
-  deletedDefinition,
-  nextDefinition,
-  promotedDefinition,
-  restated,
-  warmStarted,
-} from '../core/experiment-change.ts';
+import { deletedDefinition, nextDefinition, promotedDefinition, warmStarted } from '../core/experiment-change.ts';
 import type { ValueSource } from './compacted-view.ts';
 import { ExperimentsView } from './experiments-view.ts';
+import { partitionCountOf } from './log/partition-count.ts';
 import { partitionOf } from './log/partitioner.ts';
-import type { Log, LogRecord, TopicPartition } from './log/port.ts';
+import type { Log } from './log/port.ts';
 import { readToEnd, startOf } from './log/read-to-end.ts';
+import { takeOver } from './log/sole-writer.ts';
 
 export interface ExperimentStoreOptions {
   readonly log: Log;
@@ -46,12 +42,8 @@ export interface Definitions {
   readonly versions: readonly Experiment[];
 }
 
-interface Read extends Definitions {
-  /** Where each of `versions` was read. */
-  readonly places: readonly (TopicPartition & { readonly offset: number })[];
-}
-
-type Proposal = (standing: Experiment | undefined) => Experiment | null;
+/** @returns `null` when nothing is to change. */
+type Proposal = (standing: Experiment | undefined, known: Definitions['newest']) => Experiment | null;
 
 const TRIES_MAX = 5;
 
@@ -64,7 +56,19 @@ export class ExperimentStore {
 
   /** @throws Invalid `unknown-topic`; Unavailable. */
   async read(): Promise<Definitions> {
-    return this.readAll();
+    const { log, topic, codec, onRefused } = this.options;
+    const versions: Experiment[] = [];
+    // What a definition's record means is the view's to say; here it is only not followed.
+    const view = new ExperimentsView({
+      log,
+      topic,
+      codec,
+      onDefined: (experiment) => versions.push(experiment),
+      onRefused,
+      onUnavailable: () => {},
+    });
+    for await (const { records } of readToEnd(log, await startOf(log, topic))) await view.accept(records);
+    return { newest: view.experiments, versions };
   }
 
   /**
@@ -89,86 +93,59 @@ export class ExperimentStore {
     return this.changeKnown(id, (standing) => warmStarted(standing, priorFor(standing)));
   }
 
-  /** @throws as `delete`; Invalid `promotion-overtaken`. */
-  async promote(promoted: Experiment): Promise<Applied> {
-    return this.changeKnown(promoted.id, (standing) => promotedDefinition(standing, promoted));
+  /**
+   * @param prepare done before it stands, while nobody else can change the definition; not done when it stands already.
+   * @throws as `delete` and `prepare`; Invalid `promotion-overtaken`.
+   */
+  async promote(promoted: Experiment, prepare: () => Promise<void>): Promise<Applied> {
+    return this.changeKnown(promoted.id, (standing) => promotedDefinition(standing, promoted), prepare);
   }
 
-  private async changeKnown(id: ExperimentId, propose: (standing: Experiment) => Experiment | null): Promise<Applied> {
-    const { newest } = await this.readAll();
-    if (!newest.has(id)) throw unknownExperiment(id, [...newest.keys()]);
-    return this.change(id, (standing) => (standing === undefined ? null : propose(standing)));
+  private changeKnown(
+    id: ExperimentId,
+    propose: (standing: Experiment) => Experiment | null,
+    prepare?: () => Promise<void>,
+  ): Promise<Applied> {
+    const proposal: Proposal = (standing, known) => {
+      if (standing === undefined) throw unknownExperiment(id, [...known.keys()]);
+      return propose(standing);
+    };
+    return this.change(id, proposal, prepare);
   }
 
-  private async change(id: ExperimentId, propose: Proposal): Promise<Applied> {
-    let { newest } = await this.readAll();
-    const before = newest.get(id);
-    for (let tries = 1, overtaken = false; tries <= TRIES_MAX; tries++, overtaken = true) {
-      const standing = newest.get(id);
-      const next = await this.propose(propose, standing, overtaken);
-      if (next === null) return { before, after: standing!, changed: false };
-      const place = await this.append(next);
-      const read = await this.readAll();
-      const at = read.places.findIndex((one) => one.partition === place.partition && one.offset === place.offset);
-      if (at >= 0) return { before, after: read.versions[at]!, changed: true };
-      newest = read.newest;
+  private async change(id: ExperimentId, propose: Proposal, prepare?: () => Promise<void>): Promise<Applied> {
+    const { newest } = await this.read();
+    const standing = newest.get(id);
+    if (propose(standing, newest) === null) return { before: standing, after: standing!, changed: false };
+    for (let tries = 1; tries <= TRIES_MAX; tries++) {
+      try {
+        return await this.changeAlone(id, propose, prepare);
+      } catch (error) {
+        if (!(error instanceof Unavailable && error.code === 'overtaken')) throw error;
+      }
     }
     throw new Unavailable('experiment-contended', `experiment ${id}: others changed it ${TRIES_MAX} times meanwhile`);
   }
 
-  /** @param overtaken our last record must not stay the last of its key. */
-  private async propose(
-    propose: Proposal,
-    standing: Experiment | undefined,
-    overtaken: boolean,
-  ): Promise<Experiment | null> {
-    if (!overtaken || standing === undefined) return propose(standing);
-    try {
-      return propose(standing) ?? restated(standing);
-    } catch (error) {
-      await this.append(restated(standing));
-      throw error;
-    }
-  }
-
-  private async append(experiment: Experiment): Promise<TopicPartition & { readonly offset: number }> {
+  /** @throws Unavailable `overtaken` when somebody else changes a definition of the partition now. */
+  private async changeAlone(id: ExperimentId, propose: Proposal, prepare?: () => Promise<void>): Promise<Applied> {
     const { log, topic, codec } = this.options;
-    const { length: partitions } = await log.admin.offsets(topic);
-    const partition = partitionOf(experiment.id, partitions);
-    const writer = log.writer();
+    const to = { topic, partition: partitionOf(id, await partitionCountOf(log, topic)) };
+    const writer = await takeOver(log, `${topic}/${to.partition}`, [to]);
     try {
-      const records = [{ key: experiment.id, value: codec.encode(experiment) }];
-      return { topic, partition, offset: await writer.append({ topic, partition }, records) };
+      const { newest } = await this.read();
+      const before = newest.get(id);
+      const next = propose(before, newest);
+      if (next === null) return { before, after: before!, changed: false };
+      await prepare?.();
+      await writer.append(to, [{ key: id, value: codec.encode(next) }]);
+      const now = await this.read();
+      const after = now.versions.find((one) => one.id === id && one.version === next.version);
+      return { before, after: after ?? now.newest.get(id)!, changed: true };
     } finally {
       await writer.close();
     }
   }
-
-  private async readAll(): Promise<Read> {
-    const { log, topic, codec, onRefused } = this.options;
-    const versions: Experiment[] = [];
-    const places: (TopicPartition & { readonly offset: number })[] = [];
-    // What a definition's record means is the view's to say; here it is only not followed.
-    const view = new ExperimentsView({
-      log,
-      topic,
-      codec,
-      onDefined: (experiment) => versions.push(experiment),
-      onRefused,
-      onUnavailable: () => {},
-    });
-    for await (const { partition, records } of readToEnd(log, await startOf(log, topic))) {
-      for (const record of records) {
-        await view.accept([record]);
-        if (versions.length > places.length) places.push(placeOf(record, topic, partition));
-      }
-    }
-    return { newest: view.experiments, versions, places };
-  }
-}
-
-function placeOf({ offset }: LogRecord, topic: string, partition: number): TopicPartition & { offset: number } {
-  return { topic, partition, offset };
 }
 
 /** @param advice where no known one has a name like it. */

@@ -19,13 +19,15 @@ export class ExperimentsView extends CompactedView<Experiment> {
   readonly experiments: ReadonlyMap<ExperimentId, Experiment>;
   private readonly defined = new Map<ExperimentId, Experiment>();
   private readonly options: ExperimentsViewOptions;
-  /** How often other lines of sums have taken over; only grows. */
-  promotions = 0;
+  /** The same, but another map after each promotion: who learns by one map learns one set of lines, however long it takes. */
+  lineUp: ReadonlyMap<ExperimentId, Experiment>;
+  private ofLineUp = new Map<ExperimentId, Experiment>();
 
   constructor(options: ExperimentsViewOptions) {
     super(options);
     this.options = options;
     this.experiments = this.defined;
+    this.lineUp = this.ofLineUp;
   }
 
   /** Whether that version of the definition, or a later one, has been read. */
@@ -45,7 +47,11 @@ export class ExperimentsView extends CompactedView<Experiment> {
     }
     const known = this.defined.get(experiment.id);
     if (known !== undefined && known.version >= experiment.version) return;
-    if (known?.promotion?.label !== experiment.promotion?.label) this.promotions += 1;
+    if (known?.promotion?.label !== experiment.promotion?.label) {
+      this.ofLineUp = new Map(this.ofLineUp);
+      this.lineUp = this.ofLineUp;
+    }
+    this.ofLineUp.set(experiment.id, experiment);
     this.defined.set(experiment.id, experiment);
     this.options.onDefined?.(experiment, source);
   }

@@ -4,6 +4,7 @@
  * any step before it nothing has changed, after it all has; the same again finishes.
  */
 import { createHash } from 'node:crypto';
+import { rethrow } from '../core/errors.ts';
 import { AT_START } from '../core/events.ts';
 import { type Experiment, lineOf, type Promotion } from '../core/experiment.ts';
 import { candidateDefinition, hasTakenOver } from '../core/experiment-change.ts';
@@ -79,27 +80,16 @@ export async function promote(
     log,
     topic: topics.experiments,
     codec: codecs.experiment,
-    onRefused: (error) => {
-      throw error;
-    },
+    onRefused: rethrow,
   });
-  const standing = (await store.read()).newest.get(promoted.id);
-  // Once it stands, learners write these tallies; ours are older.
-  if (standing?.promotion?.label !== promoted.promotion!.label) await writeLine(source, promoted, tallies);
-  return store.promote(promoted);
-}
-
-async function writeLine(
-  { log, topics, codecs }: ReplaySource,
-  promoted: Experiment,
-  tallies: Replayed['tallies'],
-): Promise<void> {
   const count = await partitionCountOf(log, topics.tallies);
   const to = { topic: topics.tallies, partition: partitionOf(promoted.id, count) };
+  // Before the definition is read: who was overtaken there can write nothing here once learners go on from these tallies.
   const writer = await takeOver(log, `${topics.tallies}/promote/${promoted.id}`, [to]);
   try {
     const onLog = new TalliesWriter({ writer, topic: topics.tallies, partitions: count, codec: codecs.tally });
-    await onLog.writeSums(tallies.flat().filter(({ experimentId }) => experimentId === lineOf(promoted)));
+    const sums = tallies.flat().filter(({ experimentId }) => experimentId === lineOf(promoted));
+    return await store.promote(promoted, () => onLog.writeSums(sums));
   } finally {
     await writer.close();
   }

@@ -110,6 +110,20 @@ describe.each(opened)('the store in %s', (_name, openStore) => {
     expect(taken(store, 6)).toEqual(given.filter((_, i) => i % 2 === 0).toSorted());
   });
 
+  it('gives every unit, due or not, with what it holds now', async () => {
+    for (let i = 0; i < 100; i++) store.put(`u${i}`, bytes('old'), i % 2 === 0 ? i : Number.POSITIVE_INFINITY);
+    await store.commit();
+    store.putNamed('named', bytes('n'));
+    for (let i = 0; i < 100; i += 3) store.put(`u${i}`, bytes('new'), 5);
+    for (let i = 0; i < 100; i += 10) store.delete(`u${i}`);
+    const expected = Array.from({ length: 100 }, (_, i) => i)
+      .filter((i) => i % 10 !== 0)
+      .map((i) => [`u${i}`, i % 3 === 0 ? 'new' : 'old']);
+    const given = [...store.units()].map(([unit, value]) => [unit, value.toString()]);
+    expect(given.toSorted()).toEqual(expected.toSorted());
+    expect(taken(store, 1)).toEqual([]);
+  });
+
   it('goes on with the rest where somebody stopped taking', () => {
     for (let i = 0; i < 10; i++) store.put(`u${i}`, bytes('v'), i % 3);
     const some: string[] = [];

@@ -46,6 +46,7 @@ export class CrashPoint {
       put: (unit, value, due, mark) => store.put(unit, value, due, mark),
       delete: (unit) => store.delete(unit),
       takeDue: (upTo) => store.takeDue(upTo),
+      units: () => store.units(),
       getNamed: (name) => store.getNamed(name),
       putNamed: (name, value) => store.putNamed(name, value),
       deleteNamed: (name) => store.deleteNamed(name),

@@ -42,6 +42,26 @@ export function addCount(change: Partial<Counts>, name: CountName, more: number)
   if (more !== 0) change[name] = (change[name] ?? 0) + more;
 }
 
+/**
+ * Books that were kept by other definitions. What is settled stays as it was counted.
+ * @param open where all that may still change stands by the definitions now: among it all that is pending.
+ * @returns books with the same sum of columns, none of them less than what is open in it.
+ */
+export function restated(counts: Counts, open: Counts): Counts {
+  const { rewardsDuplicate: repeats, rewardsUnmatched: unmatched } = counts;
+  const duplicate = Math.max(open.rewardsDuplicate, Math.min(repeats, repeats + unmatched - open.rewardsUnmatched));
+  return {
+    ...counts,
+    decisionsPending: open.decisionsPending,
+    decisionsJoined: counts.decisionsJoined + counts.decisionsPending - open.decisionsPending,
+    rewardsPending: open.rewardsPending,
+    rewardsJoined: counts.rewardsJoined + counts.rewardsPending - open.rewardsPending,
+    rewardsDuplicate: duplicate,
+    rewardsUnmatched: repeats + unmatched - duplicate,
+    clipped: Math.max(counts.clipped, open.clipped),
+  };
+}
+
 /** @returns in − (joined + pending + expired + unmatched + duplicate + crowded + dead-lettered); 0 when nothing was lost. */
 export function unaccounted(counts: Counts, stream: Stream): number {
   return stream === 'decisions'

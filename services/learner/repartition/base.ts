@@ -67,7 +67,7 @@ export async function baseOf(
       await join.writeGroups();
       for (const named of join.state.sums.entries()) sums.add(partition, named);
       addCounts(total, join.state.counts);
-      for (const group of join.takeGroups()) {
+      for (const group of join.groups()) {
         addCounts(open[partitionOf(group.unitId, options.partitions)]!, standing(group, options.rules));
       }
     } finally {

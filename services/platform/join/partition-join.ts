@@ -24,6 +24,7 @@ import {
 } from '../../core/events.ts';
 import { experimentOfLine, promotedLines } from '../../core/experiment.ts';
 import { decisionMemoryMs, emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
+import { addCounts, restated, zeroCounts } from '../../core/learning/counts.ts';
 import {
   type Change,
   deadLettered,
@@ -35,6 +36,7 @@ import {
   type Rules,
   ranOut,
   runOutBy,
+  standing,
 } from '../../core/learning/partition.ts';
 import { rolledUpBefore } from '../../core/learning/roll-up.ts';
 import type { RolledUp, SumDelta } from '../../core/learning/sums.ts';
@@ -279,14 +281,16 @@ export class PartitionJoin {
     await this.options.store.commit();
   }
 
-  /** Takes every group out of the store. */
-  *takeGroups(): Generator<Group> {
-    const { store } = this.options;
-    for (const due of store.takeDue(Number.MAX_VALUE)) {
-      const [unitId, value] = due.read();
-      yield decodeStoredGroup(unitId as UnitId, value);
-      due.delete();
-    }
+  /** @returns every group of the store, written with `writeGroups` or `commit`. */
+  *groups(): Generator<Group> {
+    for (const [unitId, value] of this.options.store.units()) yield decodeStoredGroup(unitId as UnitId, value);
+  }
+
+  /** Has the books, which were kept by other definitions, say where these see all that is still open. */
+  restate(): void {
+    const open = zeroCounts();
+    for (const group of this.groups()) addCounts(open, standing(group, this.options.rules));
+    Object.assign(this.state.counts, restated(this.state.counts, open));
   }
 
   /** Takes over tallies that are published already. */

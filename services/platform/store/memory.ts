@@ -11,7 +11,7 @@ interface Kept {
 }
 
 export class MemoryStore implements Store {
-  private readonly units = new Map<string, Kept>();
+  private readonly entries = new Map<string, Kept>();
   private readonly byDue = new Map<number, Set<string>>();
   private readonly named = new Map<string, Buffer>();
   /** What was there at the last commit, of all that changed since. */
@@ -21,7 +21,7 @@ export class MemoryStore implements Store {
   };
 
   get(unit: string): Buffer | undefined {
-    return this.units.get(unit)?.value;
+    return this.entries.get(unit)?.value;
   }
 
   put(unit: string, value: Uint8Array, due: number, mark = 0): void {
@@ -37,10 +37,14 @@ export class MemoryStore implements Store {
       if (due > upTo) continue;
       for (const unit of units) {
         this.forgetDue(unit, due);
-        const { mark, value } = this.units.get(unit)!;
+        const { mark, value } = this.entries.get(unit)!;
         yield { mark, read: () => [unit, value], delete: () => this.delete(unit) };
       }
     }
+  }
+
+  *units(): Generator<readonly [string, Buffer]> {
+    for (const [unit, { value }] of this.entries) yield [unit, value];
   }
 
   getNamed(name: string): Buffer | undefined {
@@ -63,7 +67,7 @@ export class MemoryStore implements Store {
 
   heldBytes(): number {
     let bytes = 0;
-    for (const [unit, { value }] of this.units) bytes += unit.length + value.length;
+    for (const [unit, { value }] of this.entries) bytes += unit.length + value.length;
     for (const [name, value] of this.named) bytes += name.length + value.length;
     return bytes;
   }
@@ -74,7 +78,7 @@ export class MemoryStore implements Store {
   }
 
   async clear(): Promise<void> {
-    this.units.clear();
+    this.entries.clear();
     this.byDue.clear();
     this.named.clear();
     await this.commit();
@@ -94,12 +98,12 @@ export class MemoryStore implements Store {
   }
 
   private set(unit: string, kept: Kept | undefined): void {
-    const known = this.units.get(unit);
+    const known = this.entries.get(unit);
     this.remember(this.before.units, unit, known);
     if (known !== undefined) this.forgetDue(unit, known.due);
-    if (kept === undefined) this.units.delete(unit);
+    if (kept === undefined) this.entries.delete(unit);
     else {
-      this.units.set(unit, kept);
+      this.entries.set(unit, kept);
       const units = this.byDue.get(kept.due);
       if (units === undefined) this.byDue.set(kept.due, new Set([unit]));
       else units.add(unit);

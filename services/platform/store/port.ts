@@ -20,6 +20,8 @@ export interface Store {
    * later or deletes it, or deletes it unread, before the next.
    */
   takeDue(upTo: number): Generator<Due>;
+  /** Gives every unit with what `get` would say, in any order. Nothing may be put or deleted meanwhile. */
+  units(): Generator<readonly [unit: string, value: Buffer]>;
   /** @returns a view that the next call may change, `undefined` when there is none. */
   getNamed(name: string): Buffer | undefined;
   /** Names, from one to some thousands, are kept in memory. */

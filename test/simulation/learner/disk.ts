@@ -74,6 +74,11 @@ export class SimulatedStore implements Store {
     }
   }
 
+  units(): Generator<readonly [string, Buffer]> {
+    this.assertReadable();
+    return this.content.units();
+  }
+
   getNamed(name: string): Buffer | undefined {
     this.assertReadable();
     return this.content.getNamed(name);

@@ -1,12 +1,11 @@
 /**
- * What the product services and operators put into the log: the events of a plan, in its order and at its times. Owns
- * the log's clock and a copy of all that it appended, for the truth.
+ * What the product services put into the log: the events of a plan, in its order and at its times. Owns the log's clock and a
+ * copy of all that was appended, with the definitions as they came to stand, for the truth.
  */
 import type { Codecs } from '../../../services/contracts/codec.ts';
 import { topicNames } from '../../../services/contracts/keys.ts';
 import type { ArmId, DecisionId, ExperimentId, Stream } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
-import { restated } from '../../../services/core/experiment-change.ts';
 import type { JoinLimits } from '../../../services/core/join/group.ts';
 import { partitionOf } from '../../../services/platform/log/partitioner.ts';
 import type { AppendRecord } from '../../../services/platform/log/port.ts';
@@ -44,10 +43,14 @@ export class Feed {
   }
 
   defineAll(): void {
-    for (let index = 0; index < EXPERIMENTS; index++) this.define({ ...definitionOf(index), appliedAtMs: [] });
+    for (let index = 0; index < EXPERIMENTS; index++) {
+      const definition = { ...definitionOf(index, 0), appliedAtMs: [] };
+      this.append(TOPICS.experiments, 0, { key: definition.id, value: this.codecs.experiment.encode(definition) });
+    }
   }
 
-  play(event: EventSpec): void {
+  /** @returns what an operator is to make of an experiment; nothing for the events of services. */
+  play(event: EventSpec): (() => Experiment) | null {
     this.logNowMs += event.gapMs;
     switch (event.kind) {
       case 'decision':
@@ -60,9 +63,21 @@ export class Feed {
         this.put(event.topic, event.unit, Buffer.from('not Avro'), null);
         break;
       case 'define':
-        this.define(changed(this.newest(event.experiment), event.change));
-        break;
+        return () => changed(this.newest(event.experiment), event.change);
+      case 'promote':
+        return () => ({ ...definitionOf(event.experiment, event.variant), arms: this.newest(event.experiment).arms });
     }
+    return null;
+  }
+
+  /** Call with every definition that was appended. @throws Error when its version was there already. */
+  defined(written: Experiment): void {
+    const versions = this.definitions.get(written.id) ?? [];
+    if (written.version !== versions.length + 1)
+      throw new Error(`${written.id} version ${written.version} was appended after version ${versions.length}`);
+    const experiment = { ...written, appliedAtMs: [...written.appliedAtMs, this.logNowMs] };
+    this.definitions.set(experiment.id, [...versions, experiment]);
+    this.records += 1;
   }
 
   /** Of what was appended so far. */
@@ -121,16 +136,6 @@ export class Feed {
     this.append(TOPICS[stream], partition, { key: unit, value });
   }
 
-  private define(definition: Experiment): void {
-    const versions = this.definitions.get(definition.id) ?? [];
-    this.definitions.set(definition.id, [
-      ...versions,
-      { ...definition, appliedAtMs: [...definition.appliedAtMs, this.logNowMs] },
-    ]);
-    this.records += 1;
-    this.append(TOPICS.experiments, 0, { key: definition.id, value: this.codecs.experiment.encode(definition) });
-  }
-
   private newest(index: number): Experiment {
     return this.definitions.get(idOf(index))!.at(-1)!;
   }
@@ -144,34 +149,27 @@ function idOf(index: number): ExperimentId {
   return `experiment-${index}` as ExperimentId;
 }
 
-function definitionOf(index: number): Experiment {
+const CORRECTED_FOLDS = ['first', 'max'] as const;
+
+/** @param variant 0 for the one that stands first. */
+function definitionOf(index: number, variant: number): Experiment {
+  const among = <T>(choices: readonly T[], by: number): T => choices[(index + by) % choices.length]!;
+  const delay = among(DELAYS, variant >>> 2);
+  // What follows a first reward is not corrected for.
+  const folds = delay === 'delay-corrected' ? CORRECTED_FOLDS : FOLDS;
   return experiment({
     id: idOf(index),
     policies: [{ kind: 'ucb1', parameters: new Map() }],
-    attribution: { model: MODELS[index % MODELS.length]!, windowMs: 2_000 },
-    cohortMs: 1_000,
-    reward: rewardSpec({
-      metrics: { click: { fold: FOLDS[index % FOLDS.length]! } },
-      delay: DELAYS[index % DELAYS.length]!,
-    }),
+    attribution: { model: among(MODELS, variant), windowMs: variant % 2 === 0 ? 2_000 : 1_500 },
+    cohortMs: variant % 3 === 0 ? 1_000 : 700,
+    reward: rewardSpec({ metrics: { click: { fold: among(folds, variant >>> 1) } }, delay }),
   });
 }
 
-/** @returns the next version, as it is appended: without the append time of its own. */
-function changed(standing: Experiment, change: 'arm' | 'floor' | 'restate'): Experiment {
-  const next = restated(standing);
-  switch (change) {
-    case 'arm': {
-      const id = 'C' as ArmId;
-      if (standing.arms.some((arm) => arm.id === id)) return next;
-      return {
-        ...next,
-        arms: [...next.arms, { id, state: 'active', sinceVersion: next.version, attributes: new Map() }],
-      };
-    }
-    case 'floor':
-      return { ...next, floor: next.floor === 0 ? 0.1 : 0 };
-    case 'restate':
-      return next;
-  }
+/** @returns what is wanted, as a file says it. */
+function changed(standing: Experiment, change: 'arm' | 'floor'): Experiment {
+  if (change === 'floor') return { ...standing, floor: standing.floor === 0 ? 0.1 : 0 };
+  const id = 'C' as ArmId;
+  if (standing.arms.some((arm) => arm.id === id)) return standing;
+  return { ...standing, arms: [...standing.arms, { id, state: 'active', sinceVersion: 1, attributes: new Map() }] };
 }

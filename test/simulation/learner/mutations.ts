@@ -104,6 +104,36 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'await this.tallies.write([...this.unpublished]',
     replace: 'await this.tallies.writeProgress(join.progress());\n    await this.tallies.write([...this.unpublished]',
   },
+  {
+    name: 'a partition that is restored learns by a promotion that came meanwhile',
+    file: 'learner/tally-role.ts',
+    find: 'const rules = { experiments: lineUp, limits };',
+    replace: 'const rules = { experiments: experiments.experiments, limits };',
+  },
+  {
+    name: 'a promoted line goes on from the progress, not from its cut',
+    file: 'learner/restore.ts',
+    find: '?? lines.get(line)?.offsets ??',
+    replace: '??',
+  },
+  {
+    name: 'after a promotion the books go on as they were',
+    file: 'learner/restore.ts',
+    find: 'if (lines.size > 0) join.restate();',
+    replace: '',
+  },
+  {
+    name: 'who was overtaken promotes on',
+    file: 'replay/promote.ts',
+    find: 'await takeOver(log, ',
+    replace: 'await (async (..._: unknown[]) => log.writer())(',
+  },
+  {
+    name: 'two people define one version',
+    file: 'platform/experiment-store.ts',
+    find: 'await takeOver(log, ',
+    replace: 'await (async (..._: unknown[]) => log.writer())(',
+  },
 ];
 
 /** @throws Error when the code has changed so that the mutation says nothing any more: write it anew. */

@@ -72,7 +72,9 @@ export type EventSpec = Timed &
         readonly skewMs: number;
       }
     | { readonly kind: 'garbage'; readonly topic: 'decisions' | 'rewards'; readonly unit: string }
-    | { readonly kind: 'define'; readonly experiment: number; readonly change: 'arm' | 'floor' | 'restate' }
+    | { readonly kind: 'define'; readonly experiment: number; readonly change: 'arm' | 'floor' }
+    /** A candidate with other rewards, attribution and cohorts takes over. */
+    | { readonly kind: 'promote'; readonly experiment: number; readonly variant: number }
   );
 
 /** What a learner finds on its disk when it begins again. `older`: its last commits are lost; `torn`: unreadable. */
@@ -87,10 +89,13 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'disk-full'; readonly learner: number; readonly forMs: number }
   | { readonly kind: 'compact'; readonly topic: 'tallies' | 'snapshots' | 'experiments' }
   | { readonly kind: 'decider'; readonly forMs: number }
+  | { readonly kind: 'operators'; readonly downMs: number }
 );
 export type SlowTopic = 'decisions' | 'rewards' | 'tallies' | 'experiments';
 
 export const EXPERIMENTS = 4;
+/** Other definitions of an experiment. */
+const VARIANTS = 11;
 const YEAR_MS = 365 * 86_400_000;
 const UNITS = 8;
 
@@ -136,7 +141,9 @@ function eventsOf(chance: Chance, count: number): EventSpec[] {
     const timed = { waitMs: chance.among([0, 0, 1, 4, 12]), gapMs: gapOf(chance) };
     const again = i > 0 && chance.happens(0.12) ? events[chance.whole(0, i - 1)]! : null;
     events.push(
-      again !== null && again.kind !== 'define' ? { ...again, ...timed } : { ...timed, ...eventOf(chance, ids) },
+      again !== null && again.kind !== 'define' && again.kind !== 'promote'
+        ? { ...again, ...timed }
+        : { ...timed, ...eventOf(chance, ids) },
     );
   }
   return events;
@@ -178,7 +185,8 @@ function eventOf(chance: Chance, ids: number): Untimed<EventSpec> {
     };
   }
   if (draw < 0.97) return { kind: 'garbage', topic: chance.among(['decisions', 'rewards']), unit };
-  return { kind: 'define', experiment, change: chance.among(['arm', 'floor', 'restate']) };
+  if (draw < 0.985) return { kind: 'promote', experiment, variant: chance.whole(1, VARIANTS) };
+  return { kind: 'define', experiment, change: chance.among(['arm', 'floor']) };
 }
 
 function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
@@ -202,6 +210,8 @@ function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
     'compact',
     'compact',
     'decider',
+    'operators',
+    'operators',
   ] as const);
   switch (kind) {
     case 'kill':
@@ -220,6 +230,8 @@ function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
       return { atMs, kind, learner, topic: chance.among(['decisions', 'rewards', 'tallies', 'experiments']), forMs };
     case 'decider':
       return { atMs, kind, forMs };
+    case 'operators':
+      return { atMs, kind, downMs: chance.among([0, 5, 50]) };
     default:
       return { atMs, kind, learner, forMs };
   }

@@ -5,10 +5,11 @@
 import { sealSnapshot } from '../../../services/contracts/seal.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { ExperimentId, InputEvent, PerStream, Stream } from '../../../services/core/events.ts';
-import type { Experiment } from '../../../services/core/experiment.ts';
+import { type Experiment, lineOf } from '../../../services/core/experiment.ts';
 import { addCounts, type Counts, zeroCounts } from '../../../services/core/learning/counts.ts';
 import { MergedSums } from '../../../services/core/learning/merge.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
+import { getOrInsert } from '../../../services/core/learning/sums.ts';
 import { reflectedBy } from '../../../services/core/learning/tally.ts';
 import { cellsOf, Oracle } from '../../support/core.ts';
 import { sumsByDefinition } from '../../support/definition.ts';
@@ -28,8 +29,13 @@ export interface Inputs {
 export type Cut = PerStream & { readonly partition: number };
 
 export class Truth {
-  private readonly partitions: PartitionTruth[];
+  private readonly inputs: readonly Inputs[];
+  private readonly limits: Rules['limits'];
   private readonly definitions: ReadonlyMap<ExperimentId, readonly Experiment[]>;
+  /** By the newest definitions. */
+  private readonly partitions: readonly PartitionTruth[];
+  /** By line that another has taken the place of: as if its last definition still stood. */
+  private readonly earlier = new Map<ExperimentId, readonly PartitionTruth[]>();
   private digests: Map<ExperimentId, string> | null = null;
 
   /** @param definitions of each experiment, by version − 1. */
@@ -38,21 +44,38 @@ export class Truth {
     definitions: ReadonlyMap<ExperimentId, readonly Experiment[]>,
     limits: Rules['limits'],
   ) {
+    this.inputs = inputs;
+    this.limits = limits;
     this.definitions = definitions;
-    const experiments = new Map([...definitions].map(([id, versions]) => [id, versions.at(-1)!]));
-    this.partitions = inputs.map((of) => new PartitionTruth(of, { experiments, limits }));
+    this.partitions = this.learnedBy([]);
   }
 
   /** @returns the digest of a snapshot built under that version of the definition from all below the cuts. */
   digestAt(id: ExperimentId, version: number, cuts: readonly Cut[]): string {
+    const definition = this.definitions.get(id)![version - 1]!;
+    const partitions = this.partitionsOf(definition);
     const merged = new MergedSums();
     for (const cut of cuts) {
-      const { sums } = this.partitions[cut.partition]!.at(cut).state;
+      const { sums } = partitions[cut.partition]!.at(cut).state;
       for (const { experimentId, cohort, sums: arms } of sums.entries()) {
-        if (experimentId === id) merged.replace(cut.partition, cohort, arms);
+        if (experimentId === lineOf(definition)) merged.replace(cut.partition, cohort, arms);
       }
     }
-    return sealSnapshot(this.definitions.get(id)![version - 1]!, merged, new Map()).digest;
+    return sealSnapshot(definition, merged, new Map()).digest;
+  }
+
+  private partitionsOf(definition: Experiment): readonly PartitionTruth[] {
+    const line = lineOf(definition);
+    const versions = this.definitions.get(definition.id)!;
+    if (lineOf(versions.at(-1)!) === line) return this.partitions;
+    const last = versions.findLast((one) => lineOf(one) === line)!;
+    return getOrInsert(this.earlier, line, () => this.learnedBy([last]));
+  }
+
+  private learnedBy(instead: readonly Experiment[]): PartitionTruth[] {
+    const newest = [...this.definitions.values()].map((versions) => versions.at(-1)!);
+    const experiments = new Map([...newest, ...instead].map((one) => [one.id, one]));
+    return this.inputs.map((of) => new PartitionTruth(of, { experiments, limits: this.limits }));
   }
 
   /** By partition. */

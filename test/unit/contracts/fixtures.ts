@@ -84,7 +84,11 @@ export const experiment: Experiment = {
   promotion: {
     label: '0123456789ab',
     tallies: 'tallies',
-    cuts: [{ offsets: { decisions: 3, rewards: 4 }, clocks: { decisions: NOON_MS, rewards: NOON_MS + 1 } }],
+    cuts: [
+      { offsets: { decisions: 3, rewards: 4 }, clocks: { decisions: NOON_MS, rewards: NOON_MS + 1 } },
+      // Nothing came yet.
+      { offsets: { decisions: 0, rewards: 0 }, clocks: { decisions: 0, rewards: 0 } },
+    ],
   },
   appliedAtMs: [NOON_MS],
 };

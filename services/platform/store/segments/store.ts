@@ -125,7 +125,8 @@ class SegmentStore implements Store {
     for (const segment of this.state.segments) {
       if (segment.isEmptied) continue;
       for (const row of segment.takeDue(upTo)) {
-        if (this.isCurrent(segment, row)) yield this.dueAt(placeOf(segment.slot, row.offset), row);
+        const place = placeOf(segment.slot, row.offset);
+        if (this.state.index.slotOf(row.tag, place) >= 0) yield this.dueAt(place, row);
       }
     }
   }
@@ -138,6 +139,14 @@ class SegmentStore implements Store {
       return [unit, record.valueAt(this.bytes, this.at)];
     };
     return { mark, read, delete: () => this.deleteAt(tag, place) };
+  }
+
+  *units(): Generator<readonly [string, Buffer]> {
+    for (const place of this.state.index.places) {
+      if (place === 0) continue;
+      this.load(place);
+      yield [record.keyAt(this.bytes, this.at), record.valueAt(this.bytes, this.at)];
+    }
   }
 
   getNamed(name: string): Buffer | undefined {
@@ -227,21 +236,13 @@ class SegmentStore implements Store {
     this.slot = slot;
   }
 
-  private isCurrent(segment: Segment, { tag, offset }: DueRow): boolean {
-    return this.state.index.slotOf(tag, placeOf(segment.slot, offset)) >= 0;
-  }
-
   /** Has a look at a record, in memory or in its file. */
   private load(place: number): void {
     const segment = this.state.segmentOf(place);
     const offset = offsetOfPlace(place);
-    if (segment.memory !== null) {
-      this.bytes = segment.memory;
-      this.at = offset;
-      return;
-    }
-    this.bytes = this.reader.read(segment, offset);
-    this.at = 0;
+    const { memory } = segment;
+    this.bytes = memory ?? this.reader.read(segment, offset);
+    this.at = memory === null ? 0 : offset;
   }
 
   /** @returns the place of the new record. */
