@@ -16,7 +16,8 @@ import { ExperimentsView } from './experiments-view.ts';
 import { partitionCountOf } from './log/partition-count.ts';
 import { partitionOf } from './log/partitioner.ts';
 import type { Log } from './log/port.ts';
-import { readToEnd, startOf } from './log/read-to-end.ts';
+import { startOf } from './log/read-to-end.ts';
+import { readWholes } from './log/read-wholes.ts';
 import { takeOver } from './log/sole-writer.ts';
 
 export interface ExperimentStoreOptions {
@@ -67,7 +68,7 @@ export class ExperimentStore {
       onRefused,
       onUnavailable: () => {},
     });
-    for await (const { records } of readToEnd(log, await startOf(log, topic))) await view.accept(records);
+    for await (const { records } of readWholes(log, await startOf(log, topic))) await view.accept(records);
     return { newest: view.experiments, versions };
   }
 

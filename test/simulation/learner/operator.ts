@@ -73,23 +73,21 @@ export class Operator {
   }
 
   private async run(actor: Actor): Promise<void> {
-    const { options } = this;
-    const { weather } = options.network;
-    while (!this.isDone) {
-      try {
-        const log = new SimulatedLog(options.network, actor, new Troubles());
-        const source = { log, topics: options.topics, codecs: options.codecs };
-        if (options.kind === 'define') await this.define(source);
-        else await this.promote(source, actor);
-        weather.note(options.kind === 'define' ? 'defined' : 'promoted');
-        this.isDone = true;
-      } catch (error) {
-        if (!(error instanceof Unavailable || (error instanceof Invalid && OVERTAKEN.includes(error.code))))
-          return options.fail(`${actor.name}: ${error instanceof Error ? error.stack : String(error)}`);
-        if (error instanceof Invalid) this.forget();
-        weather.note(error.code);
-        await weather.leg(actor, `${actor.name} waits`, RETRY_MS);
-      }
+    const { kind, network, topics, codecs, fail } = this.options;
+    const { weather } = network;
+    const source = { log: new SimulatedLog(network, actor, new Troubles()), topics, codecs };
+    try {
+      await (kind === 'define' ? this.define(source) : this.promote(source, actor));
+      weather.note(`${kind}d`);
+      this.isDone = true;
+    } catch (error) {
+      if (!(error instanceof Unavailable || (error instanceof Invalid && OVERTAKEN.includes(error.code))))
+        return fail(`${actor.name}: ${error instanceof Error ? error.stack : String(error)}`);
+      if (error instanceof Invalid) this.forget();
+      weather.note(error.code);
+      // The command ends, with all that it was doing, and is given again.
+      this.die();
+      this.actor = this.begin(RETRY_MS);
     }
   }
 

@@ -359,9 +359,18 @@ class Simulation {
 
 /** Of the books, what does not depend on when a promotion changed how decisions and rewards find each other. */
 function lineIndependent(counts: Counts): Record<string, number> {
-  const settled = settledCounts(counts);
-  const { decisionsJoined, decisionsOpen, rewardsJoined, rewardsOpen, clipped: _, passedOver: __, ...same } = settled;
-  return { ...same, decisions: decisionsJoined! + decisionsOpen!, rewards: rewardsJoined! + rewardsOpen! };
+  const {
+    decisionsIn,
+    decisionsDuplicate,
+    decisionsCrowded,
+    rewardsIn,
+    rewardsCrowded,
+    unaccounted: off,
+  } = settledCounts(counts);
+  return { decisionsIn, decisionsDuplicate, decisionsCrowded, rewardsIn, rewardsCrowded, off } as Record<
+    string,
+    number
+  >;
 }
 
 function describe(error: unknown): string {
