@@ -3,6 +3,7 @@
  * so many can be there; here a count beyond the bytes left is an error, since every item of ours takes at least one.
  */
 import avsc, { type Schema, type Type } from 'avsc';
+import { frequentText } from './frequent-text.ts';
 
 export type AvroSchema = Schema;
 
@@ -11,6 +12,7 @@ interface Tap {
   readonly buf: Buffer;
   pos: number;
   readLong(): number;
+  readString(): string;
   skipString(): void;
 }
 interface ReadableType {
@@ -22,6 +24,7 @@ export function avroType(schema: AvroSchema): Type {
   return avsc.Type.forSchema(schema, {
     omitRecordMethods: true,
     typeHook: (part, options) => {
+      if (part === 'string') return TEXT;
       if (typeof part !== 'object' || avsc.Type.isType(part) || !('type' in part)) return undefined;
       if (part.type === 'array') return new BoundedArray(part, options);
       if (part.type === 'map') return new BoundedMap(part, options);
@@ -29,6 +32,25 @@ export function avroType(schema: AvroSchema): Type {
     },
   });
 }
+
+/** Longer ones are ids, which do not come again. */
+const NAME_BYTES_MAX = 24;
+
+class Text extends avsc.types.StringType {
+  _read(tap: Tap): string {
+    const start = tap.pos;
+    const length = tap.readLong();
+    const end = tap.pos + length;
+    if (length < 0 || length > NAME_BYTES_MAX || end > tap.buf.length) {
+      tap.pos = start;
+      return tap.readString();
+    }
+    const text = frequentText(tap.buf, tap.pos, length);
+    tap.pos = end;
+    return text;
+  }
+}
+const TEXT = new Text();
 
 class BoundedArray extends avsc.types.ArrayType {
   _read(tap: Tap): unknown[] {

@@ -28,6 +28,7 @@ import type {
   RewardFacts,
   RewardRecord,
 } from '../core/join/group.ts';
+import { frequentText, isAsciiText } from './frequent-text.ts';
 
 const COUNTS_AT = 24;
 const GROUP_HEADER_BYTES = 40;
@@ -111,6 +112,12 @@ class StoredDecision implements DecisionEntry {
   get decisionId(): DecisionId {
     this.knownId ??= text(this.bytes, this.at + DECISION_HEADER_BYTES, this.lengthAt(25)) as DecisionId;
     return this.knownId;
+  }
+
+  isOf(id: DecisionId): boolean {
+    const at = this.at + DECISION_HEADER_BYTES;
+    // Only text beyond ASCII has to be decoded, and that takes more bytes than it has units.
+    return this.lengthAt(25) === id.length ? isAsciiText(this.bytes, at, id) : this.decisionId === id;
   }
 
   get experimentId(): ExperimentId {
@@ -356,27 +363,4 @@ function writeText(at: number, value: string, lengthAt: number): number {
 
 function text(bytes: Buffer, at: number, length: number): string {
   return bytes.toString('utf8', at, at + length);
-}
-
-const FREQUENT = 1_024;
-const frequent: string[] = new Array(FREQUENT).fill('');
-
-/** The names of arms, experiments and metrics come again and again: found by their bytes, they need not be decoded. */
-function frequentText(bytes: Buffer, at: number, length: number): string {
-  let hash = length;
-  for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  const slot = (hash ^ (hash >>> 15)) & (FREQUENT - 1);
-  const known = frequent[slot]!;
-  if (known.length === length && isAsciiText(bytes, at, known)) return known;
-  const decoded = text(bytes, at, length);
-  frequent[slot] = decoded;
-  return decoded;
-}
-
-function isAsciiText(bytes: Buffer, at: number, known: string): boolean {
-  for (let i = 0; i < known.length; i++) {
-    const unit = known.charCodeAt(i);
-    if (unit >= 0x80 || bytes[at + i] !== unit) return false;
-  }
-  return true;
 }

@@ -27,6 +27,8 @@ import { answerMainThread, LearnerThreads } from './threads.ts';
 
 const REOPEN_DELAY_MS = 1_000;
 const SERVICE = 'learner';
+/** Of a thread's heap. What was read and not yet learned fits, and need not be copied to where it is collected at length. */
+const YOUNG_MB = 96;
 
 interface ThreadData {
   readonly values: LearnerValues;
@@ -83,7 +85,11 @@ async function runProcess(values: LearnerValues): Promise<void> {
   } else {
     const threads = new LearnerThreads({
       count: values.threads,
-      spawn: (thread) => new Worker(new URL(import.meta.url), { workerData: { values, thread } satisfies ThreadData }),
+      spawn: (thread) =>
+        new Worker(new URL(import.meta.url), {
+          workerData: { values, thread } satisfies ThreadData,
+          resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+        }),
       failed: (error) => lifecycle.fail(error),
     });
     lifecycle.started('threads', () => threads.stop());

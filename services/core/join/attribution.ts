@@ -11,6 +11,7 @@ import {
   decisionAt,
   decisionReachMs,
   type Group,
+  hasId,
   type JoinLimits,
   type RewardEntry,
 } from './group.ts';
@@ -126,7 +127,7 @@ function fits(
     delayMs <= experiment.attribution.windowMs &&
     experiment.reward.metrics.has(facts.metric) &&
     (facts.experimentId === null || facts.experimentId === decision.experimentId) &&
-    (facts.decisionId === null || facts.decisionId === decision.decisionId) &&
+    (facts.decisionId === null || hasId(decision, facts.decisionId)) &&
     (facts.armId === null || decision.slots.some((slot) => slot.armId === facts.armId))
   );
 }

@@ -42,6 +42,8 @@ export interface DecisionEntry {
   readonly features: readonly number[];
   readonly decidedAtMs: number;
   readonly clockMs: number;
+  /** Whether that is its id, where this can be said for less than the id: see `hasId`. */
+  isOf?(id: DecisionId): boolean;
 }
 
 /** One revision of a reward. */
@@ -192,11 +194,15 @@ export function addDecision(group: Group, entry: Omit<DecisionEntry, 'seq'>, lim
   const { decisionId, clockMs } = entry;
   const fromMs = clockMs - decisionReachMs(limits);
   const isKnown =
-    group.decisions.some((known) => known.clockMs >= fromMs && known.decisionId === decisionId) ||
+    group.decisions.some((known) => known.clockMs >= fromMs && hasId(known, decisionId)) ||
     isContinued(group, 'decisions', decisionId, fromMs);
   if (isKnown) return { group: continues(group, 'decisions', { id: decisionId, clockMs }), as: 'repeated' };
   const seq = (group.decisions.at(-1)?.seq ?? -1) + 1;
   return { group: { ...group, decisions: [...group.decisions, { ...entry, seq }] }, as: 'new' };
+}
+
+export function hasId(entry: DecisionEntry, id: DecisionId): boolean {
+  return entry.isOf === undefined ? entry.decisionId === id : entry.isOf(id);
 }
 
 function isContinued({ continued }: Group, stream: Stream, id: Continued['id'], fromMs: number): boolean {
