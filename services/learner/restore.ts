@@ -227,7 +227,7 @@ async function restoreFromTallies(
     join.resume(progress, progress.counts);
     // The books count as run out what has by those clocks, even where the last record before them is older.
     await join.writeGroups(FOR_GROUPS_ALONE);
-    if (lines.size > 0) join.restate();
+    if (lines.size > 0) await join.restate(stop);
     counted = true;
   }
   // Stores what the ladder learned as changed: it is in no tally yet, so it must be published before any progress is.

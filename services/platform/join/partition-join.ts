@@ -2,6 +2,7 @@
  * The join store of one partition: unit groups on disk, the state machine of core/learning in memory, and one atomic
  * commit of both. Owns the store's contents; knows nothing of topics, publishing or ownership.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Codec } from '../../contracts/codec.ts';
 import { decodeGroup, encodeGroup } from '../../contracts/group-format.ts';
 import {
@@ -53,6 +54,8 @@ const DUE_STEPS = 1_000;
  * an event. Units have their visits at different steps, so that no step has them all.
  */
 const STEPS_BETWEEN_VISITS = 128;
+/** Groups looked at before others have their turn. */
+const LOOKS_AT_ONCE = 1_000;
 /** Groups that take more bytes are decoded and encoded once in a commit, not with each event. */
 const BUSY_GROUP_BYTES = 16_384;
 
@@ -174,13 +177,9 @@ export class PartitionJoin {
   }
 
   private count(change: Omit<Change, 'group'>, replayed?: Replayed): void {
-    if (replayed === undefined) this.state.apply(change);
-    else {
-      this.state.apply({
-        deltas: change.deltas.filter((delta) => replayed.learned(delta)),
-        counts: replayed.counted ? change.counts : {},
-      });
-    }
+    if (replayed === undefined) return this.state.apply(change);
+    const deltas = change.deltas.filter((delta) => replayed.learned(delta));
+    this.state.apply({ deltas, counts: replayed.counted ? change.counts : {} });
   }
 
   private groupOf(unitId: UnitId): Group {
@@ -286,10 +285,17 @@ export class PartitionJoin {
     for (const [unitId, value] of this.options.store.units()) yield decodeStoredGroup(unitId as UnitId, value);
   }
 
-  /** Has the books, which were kept by other definitions, say where these see all that is still open. */
-  restate(): void {
+  /** Has the books, which were kept by other definitions, say where these see all that is still open. @throws what `stop` says. */
+  async restate(stop: AbortSignal): Promise<void> {
     const open = zeroCounts();
-    for (const group of this.groups()) addCounts(open, standing(group, this.options.rules));
+    let looks = 0;
+    for (const group of this.groups()) {
+      addCounts(open, standing(group, this.options.rules));
+      if (++looks % LOOKS_AT_ONCE !== 0) continue;
+      // Whoever is silent for too long loses the partition.
+      await nextTurn();
+      stop.throwIfAborted();
+    }
     Object.assign(this.state.counts, restated(this.state.counts, open));
   }
 

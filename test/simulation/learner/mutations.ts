@@ -119,7 +119,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'after a promotion the books go on as they were',
     file: 'learner/restore.ts',
-    find: 'if (lines.size > 0) join.restate();',
+    find: 'if (lines.size > 0) await join.restate(stop);',
     replace: '',
   },
   {
