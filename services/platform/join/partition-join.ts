@@ -177,7 +177,10 @@ export class PartitionJoin {
   }
 
   private count(change: Omit<Change, 'group'>, replayed?: Replayed): void {
-    if (replayed === undefined) return this.state.apply(change);
+    if (replayed === undefined) {
+      this.state.apply(change);
+      return;
+    }
     const deltas = change.deltas.filter((delta) => replayed.learned(delta));
     this.state.apply({ deltas, counts: replayed.counted ? change.counts : {} });
   }
