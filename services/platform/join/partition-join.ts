@@ -24,7 +24,7 @@ import {
   type UnitId,
 } from '../../core/events.ts';
 import { experimentOfLine, promotedLines } from '../../core/experiment.ts';
-import { decisionMemoryMs, emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
+import { emptyGroup, type Group, groupDueMs, lowClock } from '../../core/join/group.ts';
 import { addCounts, restated, zeroCounts } from '../../core/learning/counts.ts';
 import {
   type Change,
@@ -46,14 +46,8 @@ import { timeOf } from '../log/copied.ts';
 import { assertSameCount } from '../log/partition-count.ts';
 import { MARK_MAX, type Store } from '../store/port.ts';
 import type { InputRecord } from './input.ts';
+import { lastVisitOf, stepMs, visitOf } from './visits.ts';
 
-/** Groups fall due in as many steps of the log's clock over a decision's memory, so that looking for them serves many. */
-const DUE_STEPS = 1_000;
-/**
- * So many steps lie between two visits of a unit: what ran out in between is dropped at once, since a visit costs as much as
- * an event. Units have their visits at different steps, so that no step has them all.
- */
-const STEPS_BETWEEN_VISITS = 128;
 /** Groups looked at before others have their turn. */
 const LOOKS_AT_ONCE = 1_000;
 /** Groups that take more bytes are decoded and encoded once in a commit, not with each event. */
@@ -103,7 +97,7 @@ export class PartitionJoin {
   private constructor(options: PartitionJoinOptions) {
     this.options = options;
     this.lines = promotedLines(options.rules.experiments.values());
-    this.dueStepMs = Math.max(1, Math.floor(decisionMemoryMs(options.rules.limits) / DUE_STEPS));
+    this.dueStepMs = stepMs(options.rules.limits);
   }
 
   /**
@@ -227,7 +221,7 @@ export class PartitionJoin {
       }
       const [unitId, value] = due.read();
       // The last visit, not now: what is dropped may not depend on how often somebody looks.
-      const lastVisit = visitOf(unitId as UnitId, step - STEPS_BETWEEN_VISITS + 1);
+      const lastVisit = lastVisitOf(unitId as UnitId, step);
       const change = expire(decodeStoredGroup(unitId as UnitId, value), lastVisit * this.dueStepMs, rules);
       this.store(change.group);
       this.count(change, replayed);
@@ -377,15 +371,6 @@ function decodeStoredGroup(unitId: UnitId, value: Buffer): Group {
   } catch (error) {
     throw unreadable(`group of unit ${unitId}`, error);
   }
-}
-
-/** @returns the first step from that one on at which the unit is visited. */
-function visitOf(unitId: UnitId, step: number): number {
-  let hash = 0;
-  for (let i = 0; i < unitId.length; i++) hash = Math.imul(hash ^ unitId.charCodeAt(i), 0x01000193);
-  const place = (hash >>> 16) % STEPS_BETWEEN_VISITS;
-  const from = step % STEPS_BETWEEN_VISITS;
-  return step + ((place - from + STEPS_BETWEEN_VISITS) % STEPS_BETWEEN_VISITS);
 }
 
 function putTally(store: Store, { experimentId, cohort, value }: EncodedTally): void {
