@@ -5,6 +5,8 @@ import { Fenced } from '../../services/core/errors.ts';
 import type { ExperimentId } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import { readExperiments } from '../../services/platform/experiments-view.ts';
+import type { Log, LogWriter } from '../../services/platform/log/port.ts';
+import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import { replayPartition } from '../../services/replay/partition.ts';
 import { planReplay } from '../../services/replay/plan.ts';
@@ -157,6 +159,35 @@ describe('a promoted candidate', () => {
     }
   });
 
+  it('is left alone by whoever was overtaken while promoting the same', async () => {
+    const world = await trafficWorld(PARTITIONS);
+    await sendTraffic(world, 0, 60);
+    const { learner } = await learnerOf(world);
+    await world.learned();
+    const planned = await planPromotion(world, WANTED, world.limits);
+    const replayed = await run(world, planned);
+    const [held, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const slow = promote({ ...world, log: holding(world, held.resolve, free.promise) }, planned, replayed);
+    await held.promise;
+    const { after } = await promote(world, planned, replayed);
+    await sendTraffic(world, 60, 90);
+    await learned(world, after);
+    free.resolve();
+    expect(await slow).toMatchObject({ changed: false, after: { version: 2 } });
+    await learner.stop();
+    const reached = new Map<string, number>();
+    for await (const { records } of readToEnd(world.log, await startOf(world.log, world.topics.tallies))) {
+      for (const { key, value } of records) {
+        if (value === null) continue;
+        const { offsets } = world.codecs.tally.decode(value);
+        expect(offsets.decisions).toBeGreaterThanOrEqual(reached.get(key!) ?? 0);
+        reached.set(key!, offsets.decisions);
+      }
+    }
+    const truth = (await world.replay()).snapshots.get(COUPON)!;
+    expect((await world.snapshots(COUPON)).at(-1)!.digest).toBe(truth.digest);
+  });
+
   it('can be promoted over, and one that was made for an earlier version is refused', async () => {
     const world = await trafficWorld(PARTITIONS);
     await sendTraffic(world, 0, 60);
@@ -180,6 +211,28 @@ describe('a promoted candidate', () => {
     expect((await world.snapshots(COUPON)).at(-1)).toMatchObject({ experimentVersion: 3, digest: truth.digest });
   });
 });
+
+/** The log of somebody whose first tallies wait before they are appended. */
+function holding({ log, topics }: World, held: () => void, free: Promise<void>): Log {
+  const slowed = (writer: LogWriter): LogWriter => {
+    const append: LogWriter['append'] = async (to, records) => {
+      if (to.topic === topics.tallies && records.some(({ value }) => value !== null)) {
+        held();
+        await free;
+      }
+      return writer.append(to, records);
+    };
+    return { append, close: () => writer.close() };
+  };
+  return {
+    admin: log.admin,
+    reader: () => log.reader(),
+    membership: () => log.membership(),
+    writer: () => slowed(log.writer()),
+    soleWriter: async (name) => slowed(await log.soleWriter(name)),
+    close: async () => {},
+  };
+}
 
 /** Resolves when all is learned by the definition: progress of every partition tells of its line. */
 async function learned(world: World, { promotion }: Experiment): Promise<void> {

@@ -123,12 +123,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
   },
   {
-    name: 'who was overtaken promotes on',
-    file: 'replay/promote.ts',
-    find: 'await takeOver(log, ',
-    replace: 'await (async (..._: unknown[]) => log.writer())(',
-  },
-  {
     name: 'two people define one version',
     file: 'platform/experiment-store.ts',
     find: 'await takeOver(log, ',

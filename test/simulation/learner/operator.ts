@@ -57,6 +57,13 @@ export class Operator {
     this.actor = this.begin(downMs);
   }
 
+  freeze(forMs: number): void {
+    if (this.isDone) return;
+    const { weather } = this.options.network;
+    weather.note('operator frozen');
+    this.actor.frozenUntilMs = weather.schedule.nowMs + forMs;
+  }
+
   get hasPromoted(): boolean {
     return this.options.kind === 'promote';
   }

@@ -73,8 +73,8 @@ export type EventSpec = Timed &
       }
     | { readonly kind: 'garbage'; readonly topic: 'decisions' | 'rewards'; readonly unit: string }
     | { readonly kind: 'define'; readonly experiment: number; readonly change: 'arm' | 'floor' }
-    /** A candidate with other rewards, attribution and cohorts takes over. */
-    | { readonly kind: 'promote'; readonly experiment: number; readonly variant: number }
+    /** A candidate with other rewards, attribution and cohorts takes over, promoted by so many at once. */
+    | { readonly kind: 'promote'; readonly experiment: number; readonly variant: number; readonly people: number }
   );
 
 /** What a learner finds on its disk when it begins again. `older`: its last commits are lost; `torn`: unreadable. */
@@ -90,6 +90,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'compact'; readonly topic: 'tallies' | 'snapshots' | 'experiments' }
   | { readonly kind: 'decider'; readonly forMs: number }
   | { readonly kind: 'operators'; readonly downMs: number }
+  /** Every second one of them. */
+  | { readonly kind: 'operators-freeze'; readonly which: number; readonly forMs: number }
 );
 export type SlowTopic = 'decisions' | 'rewards' | 'tallies' | 'experiments';
 
@@ -129,7 +131,10 @@ export function planOf(seed: number): Plan {
     },
     events: events.slice(0, -Math.ceil(count / 5)),
     epilogue: events.slice(-Math.ceil(count / 5)),
-    faults: Array.from({ length: chance.among([0, 1, 2, 4, 7, 12, 24]) }, () => faultOf(chance, learners, spanMs)),
+    faults: [
+      ...Array.from({ length: chance.among([0, 1, 2, 4, 7, 12, 24]) }, () => faultOf(chance, learners, spanMs)),
+      ...faultsOfOperators(chance, events),
+    ],
   };
 }
 
@@ -140,6 +145,8 @@ function eventsOf(chance: Chance, count: number): EventSpec[] {
   for (let i = 0; i < count; i++) {
     const timed = { waitMs: chance.among([0, 0, 1, 4, 12]), gapMs: gapOf(chance) };
     const again = i > 0 && chance.happens(0.12) ? events[chance.whole(0, i - 1)]! : null;
+    // Promotions come together: the next while partitions are restored because of the last.
+    if (events.at(-1)?.kind === 'promote' && chance.happens(0.4)) events.push({ ...timed, ...promotionOf(chance) });
     events.push(
       again !== null && again.kind !== 'define' && again.kind !== 'promote'
         ? { ...again, ...timed }
@@ -185,8 +192,18 @@ function eventOf(chance: Chance, ids: number): Untimed<EventSpec> {
     };
   }
   if (draw < 0.97) return { kind: 'garbage', topic: chance.among(['decisions', 'rewards']), unit };
-  if (draw < 0.985) return { kind: 'promote', experiment, variant: chance.whole(1, VARIANTS) };
+  if (draw < 0.985)
+    return { kind: 'promote', experiment, variant: chance.whole(1, VARIANTS), people: chance.among([1, 2]) };
   return { kind: 'define', experiment, change: chance.among(['arm', 'floor']) };
+}
+
+function promotionOf(chance: Chance): Untimed<Extract<EventSpec, { kind: 'promote' }>> {
+  return {
+    kind: 'promote',
+    experiment: chance.whole(0, EXPERIMENTS - 1),
+    variant: chance.whole(1, VARIANTS),
+    people: chance.among([1, 2]),
+  };
 }
 
 function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
@@ -210,8 +227,6 @@ function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
     'compact',
     'compact',
     'decider',
-    'operators',
-    'operators',
   ] as const);
   switch (kind) {
     case 'kill':
@@ -230,11 +245,24 @@ function faultOf(chance: Chance, learners: number, spanMs: number): Fault {
       return { atMs, kind, learner, topic: chance.among(['decisions', 'rewards', 'tallies', 'experiments']), forMs };
     case 'decider':
       return { atMs, kind, forMs };
-    case 'operators':
-      return { atMs, kind, downMs: chance.among([0, 5, 50]) };
     default:
       return { atMs, kind, learner, forMs };
   }
+}
+
+/** While they are at work, which is not for long. */
+function faultsOfOperators(chance: Chance, events: readonly EventSpec[]): Fault[] {
+  let nowMs = 0;
+  return events.flatMap(({ kind, waitMs }): Fault[] => {
+    nowMs += waitMs;
+    if (kind !== 'promote' && kind !== 'define') return [];
+    const atMs = nowMs + chance.whole(0, 120);
+    const draw = chance.real();
+    if (draw < 0.3) return [{ atMs, kind: 'operators', downMs: chance.among([0, 5, 50]) }];
+    if (draw < 0.6)
+      return [{ atMs, kind: 'operators-freeze', which: chance.whole(0, 1), forMs: chance.among([40, 90, 200]) }];
+    return [];
+  });
 }
 
 /** Draws of the kinds that plans need. */

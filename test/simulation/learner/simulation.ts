@@ -154,7 +154,8 @@ class Simulation {
         `event ${index}`,
         () => {
           const wanted = this.feed.play(event);
-          if (wanted !== null) this.operate(event.kind === 'promote' ? event.kind : 'define', wanted);
+          const people = event.kind === 'promote' ? event.people : 1;
+          if (wanted !== null) for (let i = 0; i < people; i++) this.operate(event.kind, wanted);
           left -= 1;
           next(index + 1);
         },
@@ -217,6 +218,9 @@ class Simulation {
       case 'operators':
         for (const operator of this.operators) operator.crash(fault.downMs);
         return;
+      case 'operators-freeze':
+        for (const operator of this.operators.filter((_, at) => at % 2 === fault.which)) operator.freeze(fault.forMs);
+        return;
       case 'compact':
         this.weather.note('compaction');
         this.log.compact(TOPICS[fault.topic]);
@@ -236,12 +240,13 @@ class Simulation {
     }
   }
 
-  private operate(kind: 'define' | 'promote', wanted: () => Experiment): void {
+  private operate(kind: EventSpec['kind'], wanted: () => Experiment): void {
     const { network, codecs, plan } = this;
     const number = this.operators.length;
     this.operators.push(
       new Operator({
-        ...{ number, network, codecs, topics: TOPICS, limits: limitsOf(plan), kind, wanted },
+        ...{ number, network, codecs, topics: TOPICS, limits: limitsOf(plan), wanted },
+        kind: kind === 'promote' ? kind : 'define',
         fail: (what) => this.fail(what),
       }),
     );
@@ -314,7 +319,20 @@ class Simulation {
     if (JSON.stringify(booked) !== JSON.stringify(true_)) {
       this.fail(`the books say ${JSON.stringify(booked)}, the truth is ${JSON.stringify(true_)}`);
     }
+    this.checkPending(counts);
     for (const what of this.feed.truth().contradictions()) this.fail(what);
+  }
+
+  /** What has run out is pending until its unit is visited. */
+  private checkPending(counts: Counts): void {
+    const truth = this.feed.truth();
+    // A promotion is not in the books of a partition before something has come.
+    if ([...this.progress.values()].some(({ lines }) => lines.join() !== truth.lines.join())) return;
+    const [least, most] = [truth.finalCountsWhenDropped(), truth.finalCounts()];
+    for (const name of ['decisionsPending', 'rewardsPending'] as const) {
+      if (counts[name] >= least[name] && counts[name] <= most[name]) continue;
+      this.fail(`the books say ${name} ${counts[name]}, the truth is from ${least[name]} to ${most[name]}`);
+    }
   }
 
   private async checkDeadLetters(): Promise<void> {

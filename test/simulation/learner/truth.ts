@@ -5,7 +5,7 @@
 import { sealSnapshot } from '../../../services/contracts/seal.ts';
 import { Invalid } from '../../../services/core/errors.ts';
 import type { ExperimentId, InputEvent, PerStream, Stream } from '../../../services/core/events.ts';
-import { type Experiment, lineOf } from '../../../services/core/experiment.ts';
+import { type Experiment, lineOf, promotedLines } from '../../../services/core/experiment.ts';
 import { addCounts, type Counts, zeroCounts } from '../../../services/core/learning/counts.ts';
 import { MergedSums } from '../../../services/core/learning/merge.ts';
 import type { Rules } from '../../../services/core/learning/partition.ts';
@@ -83,6 +83,11 @@ export class Truth {
     return this.partitions;
   }
 
+  /** Those of promoted definitions that stand at the end. */
+  get lines(): readonly ExperimentId[] {
+    return promotedLines([...this.definitions.values()].map((versions) => versions.at(-1)!));
+  }
+
   /** By experiment, at the end of the logs and under the newest definition. */
   finalDigests(): ReadonlyMap<ExperimentId, string> {
     const ends = this.partitions.map(({ end }, partition) => ({ partition, ...end }));
@@ -95,6 +100,17 @@ export class Truth {
   finalCounts(): Counts {
     const total = zeroCounts();
     for (const partition of this.partitions) addCounts(total, partition.at(partition.end).state.counts);
+    return total;
+  }
+
+  /** The same, when all that has run out by now is dropped. */
+  finalCountsWhenDropped(): Counts {
+    const total = zeroCounts();
+    for (const partition of this.learnedBy([])) {
+      const reading = partition.at(partition.end);
+      reading.drop();
+      addCounts(total, reading.state.counts);
+    }
     return total;
   }
 
