@@ -9,6 +9,8 @@ import type { ExperimentId } from '../core/events.ts';
 import type { Experiment } from '../core/experiment.ts';
 import { CompactedView, type CompactedViewOptions, type ValueSource } from './compacted-view.ts';
 import type { Log } from './log/port.ts';
+import { startOf } from './log/read-to-end.ts';
+import { readWholes } from './log/read-wholes.ts';
 
 export interface ExperimentsViewOptions extends CompactedViewOptions<Experiment> {
   /** Called after a newer definition has taken effect, with what it was read from. */
@@ -70,7 +72,7 @@ export async function readExperiments(source: {
     onRefused: rethrow,
     onUnavailable: rethrow,
   });
-  await view.start();
-  await view.stop();
+  for await (const { records } of readWholes(source.log, await startOf(source.log, source.topics.experiments)))
+    await view.accept(records);
   return view.experiments;
 }
