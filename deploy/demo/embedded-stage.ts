@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import type { TopicNames } from '../../services/contracts/keys.ts';
-import { Fenced } from '../../services/core/errors.ts';
+import { Fenced, rethrow } from '../../services/core/errors.ts';
 import { DEFAULT_SETTINGS, type RunningDecider, startDecider } from '../../services/decider/start.ts';
 import { type Learner, startLearner } from '../../services/learner/learner.ts';
 import { learnerTelemetry } from '../../services/learner/telemetry.ts';
@@ -80,9 +80,7 @@ class EmbeddedStage implements Stage {
           await openSegmentStore({
             folder: join(data, String(partition)),
             cacheBytes: STORE_CACHE_BYTES,
-            onUnreadable: (error) => {
-              throw error;
-            },
+            onUnreadable: rethrow,
           }),
         ),
       nowMs: () => performance.now(),
@@ -123,9 +121,7 @@ class EmbeddedStage implements Stage {
         randomBytes: () => randomBytes(10),
         metrics: createMetrics({ service: 'decider', process: false }),
         logger: this.logger,
-        failed: (error) => {
-          throw error;
-        },
+        failed: rethrow,
       },
       { ...DEFAULT_SETTINGS, httpPort: 0, grpcPort: 0 },
     );

@@ -10,6 +10,7 @@ import type { TopicNames } from '../../services/contracts/keys.ts';
 import { flooredProbabilities } from '../../services/core/deciding/decide.ts';
 import { serve } from '../../services/core/deciding/served.ts';
 import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
+import { rethrow } from '../../services/core/errors.ts';
 import type { ExperimentId } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import { allPolicies } from '../../services/core/policies/registry.ts';
@@ -170,9 +171,7 @@ class Performance {
       log: this.stage.log,
       topic: this.topics.experiments,
       codec: this.codecs.experiment,
-      onRefused: (error) => {
-        throw error;
-      },
+      onRefused: rethrow,
     });
     for (const experiment of parseExperimentFile(file, text, allPolicies())) {
       const { after } = await store.apply(experiment);

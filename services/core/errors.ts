@@ -38,7 +38,7 @@ export function assert(condition: boolean, message: string): asserts condition {
 }
 
 /** Handles an error, where a handler is asked for, by not handling it. */
-export function rethrow(error: Error): never {
+export function rethrow(error: unknown): never {
   throw error;
 }
 

@@ -12,12 +12,10 @@ import type { ExperimentId } from '../core/events.ts';
 import type { ArmPrior, Experiment } from '../core/experiment.ts';
 import { deletedDefinition, nextDefinition, promotedDefinition, warmStarted } from '../core/experiment-change.ts';
 import type { ValueSource } from './compacted-view.ts';
-import { ExperimentsView } from './experiments-view.ts';
+import { type Definitions, readDefinitions } from './experiments-view.ts';
 import { partitionCountOf } from './log/partition-count.ts';
 import { partitionOf } from './log/partitioner.ts';
 import type { Log } from './log/port.ts';
-import { startOf } from './log/read-to-end.ts';
-import { readWholes } from './log/read-wholes.ts';
 import { takeOver } from './log/sole-writer.ts';
 
 export interface ExperimentStoreOptions {
@@ -37,12 +35,6 @@ export interface Applied {
   readonly changed: boolean;
 }
 
-export interface Definitions {
-  readonly newest: ReadonlyMap<ExperimentId, Experiment>;
-  /** Those that took effect and that compaction has left, in the order of their records. */
-  readonly versions: readonly Experiment[];
-}
-
 /** @returns `null` when nothing is to change. */
 type Proposal = (standing: Experiment | undefined, known: Definitions['newest']) => Experiment | null;
 
@@ -56,20 +48,8 @@ export class ExperimentStore {
   }
 
   /** @throws Invalid `unknown-topic`; Unavailable. */
-  async read(): Promise<Definitions> {
-    const { log, topic, codec, onRefused } = this.options;
-    const versions: Experiment[] = [];
-    // What a definition's record means is the view's to say; here it is only not followed.
-    const view = new ExperimentsView({
-      log,
-      topic,
-      codec,
-      onDefined: (experiment) => versions.push(experiment),
-      onRefused,
-      onUnavailable: () => {},
-    });
-    for await (const { records } of readWholes(log, await startOf(log, topic))) await view.accept(records);
-    return { newest: view.experiments, versions };
+  read(): Promise<Definitions> {
+    return readDefinitions(this.options);
   }
 
   /**

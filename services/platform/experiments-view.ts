@@ -59,20 +59,35 @@ export class ExperimentsView extends CompactedView<Experiment> {
   }
 }
 
+export interface Definitions {
+  readonly newest: ReadonlyMap<ExperimentId, Experiment>;
+  /** Those that took effect and that compaction has left, in the order of their records. */
+  readonly versions: readonly Experiment[];
+}
+
+/** @returns what is defined now. @throws Invalid `unknown-topic`, or what `onRefused` throws; Unavailable. */
+export async function readDefinitions(
+  source: Pick<ExperimentsViewOptions, 'log' | 'topic' | 'codec' | 'onRefused'>,
+): Promise<Definitions> {
+  const versions: Experiment[] = [];
+  // What a definition's record means is the view's to say; here it is only not followed.
+  const view = new ExperimentsView({
+    ...source,
+    onDefined: (experiment) => versions.push(experiment),
+    onUnavailable: rethrow,
+  });
+  const from = await startOf(source.log, source.topic);
+  for await (const { records } of readWholes(source.log, from)) await view.accept(records);
+  return { newest: view.experiments, versions };
+}
+
 /** @returns every definition as it stands. @throws Invalid when one cannot be read; Unavailable. */
 export async function readExperiments(source: {
   readonly log: Log;
   readonly topics: Pick<TopicNames, 'experiments'>;
   readonly codecs: Pick<Codecs, 'experiment'>;
-}): Promise<ReadonlyMap<ExperimentId, Experiment>> {
-  const view = new ExperimentsView({
-    log: source.log,
-    topic: source.topics.experiments,
-    codec: source.codecs.experiment,
-    onRefused: rethrow,
-    onUnavailable: rethrow,
-  });
-  for await (const { records } of readWholes(source.log, await startOf(source.log, source.topics.experiments)))
-    await view.accept(records);
-  return view.experiments;
+}): Promise<Definitions['newest']> {
+  const { log, topics, codecs } = source;
+  const read = { log, topic: topics.experiments, codec: codecs.experiment, onRefused: rethrow };
+  return (await readDefinitions(read)).newest;
 }

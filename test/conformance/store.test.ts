@@ -1,8 +1,10 @@
 /** What every store does, whatever keeps it; what only the one on disk does is in store-on-disk.test.ts. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rethrow } from '../../services/core/errors.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import type { Store } from '../../services/platform/store/port.ts';
 import { openSegmentStore } from '../../services/platform/store/segments/store.ts';
@@ -16,9 +18,7 @@ const open = () =>
     folder,
     cacheBytes: 0,
     segmentBytes: SEGMENT_BYTES,
-    onUnreadable: (error) => {
-      throw error;
-    },
+    onUnreadable: rethrow,
   });
 
 beforeEach(async () => {

@@ -4,6 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
+import { rethrow } from '../../services/core/errors.ts';
 import type { ArmId, ExperimentId } from '../../services/core/events.ts';
 import { contextDimension, type Experiment, type Feature } from '../../services/core/experiment.ts';
 import type { EmbeddedLog } from '../../services/platform/embedded/log.ts';
@@ -72,9 +73,7 @@ async function follow(world: World): Promise<{ view: SnapshotsView; held: Parame
     codec: world.codecs.snapshot,
     onSnapshot: ({ snapshot }) => held.push(snapshot),
     onRefused: ({ code }) => refused.push(code),
-    onUnavailable: (error) => {
-      throw error;
-    },
+    onUnavailable: rethrow,
   });
   await view.start();
   return { view, held, refused };

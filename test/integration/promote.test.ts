@@ -5,7 +5,7 @@ import { Fenced } from '../../services/core/errors.ts';
 import type { ExperimentId } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import { readExperiments } from '../../services/platform/experiments-view.ts';
-import type { Log, LogWriter } from '../../services/platform/log/port.ts';
+import type { Log } from '../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../services/platform/store/memory.ts';
 import { replayPartition } from '../../services/replay/partition.ts';
@@ -15,6 +15,7 @@ import { type Replayed, runReplay } from '../../services/replay/replay.ts';
 import { spanOf } from '../../services/replay/span.ts';
 import { experiment } from '../support/core.ts';
 import { CrashPoint } from '../support/faults.ts';
+import { appending } from '../support/overriding.ts';
 import { rewardSpec } from '../support/reward-spec.ts';
 import { sendTraffic, trafficWorld } from '../support/traffic.ts';
 import type { World } from '../support/world.ts';
@@ -214,24 +215,13 @@ describe('a promoted candidate', () => {
 
 /** The log of somebody whose first tallies wait before they are appended. */
 function holding({ log, topics }: World, held: () => void, free: Promise<void>): Log {
-  const slowed = (writer: LogWriter): LogWriter => {
-    const append: LogWriter['append'] = async (to, records) => {
-      if (to.topic === topics.tallies && records.some(({ value }) => value !== null)) {
-        held();
-        await free;
-      }
-      return writer.append(to, records);
-    };
-    return { append, close: () => writer.close() };
-  };
-  return {
-    admin: log.admin,
-    reader: () => log.reader(),
-    membership: () => log.membership(),
-    writer: () => slowed(log.writer()),
-    soleWriter: async (name) => slowed(await log.soleWriter(name)),
-    close: async () => {},
-  };
+  return appending(log, (append) => async (to, records) => {
+    if (to.topic === topics.tallies && records.some(({ value }) => value !== null)) {
+      held();
+      await free;
+    }
+    return append(to, records);
+  });
 }
 
 /** Resolves when all is learned by the definition: progress of every partition tells of its line. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
-import { Unavailable } from '../../services/core/errors.ts';
+import { rethrow, Unavailable } from '../../services/core/errors.ts';
 import type { ArmId, Decision, ExperimentId, Reward } from '../../services/core/events.ts';
 import {
   DEFAULT_SETTINGS,
@@ -30,9 +30,6 @@ export interface DeciderOverrides {
 }
 
 export function startTestDecider(world: World, overrides: DeciderOverrides = {}): Promise<RunningDecider> {
-  const fail = (error: unknown): never => {
-    throw error;
-  };
   return startDecider(
     {
       log: overrides.log ?? world.log,
@@ -44,7 +41,7 @@ export function startTestDecider(world: World, overrides: DeciderOverrides = {})
       randomBytes: () => randomBytes(10),
       metrics: createMetrics({ service: 'decider', process: false }),
       logger: createLogger({ name: 'decider', level: 'silent' }),
-      failed: fail,
+      failed: rethrow,
       ...overrides.parts,
     },
     { ...DEFAULT_SETTINGS, httpPort: 0, grpcPort: 0, lingerMs: 1, drainMsMax: 2_000, ...overrides.settings },

@@ -6,8 +6,9 @@ import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Fenced } from '../../services/core/errors.ts';
-import type { AppendRecord, Log, LogWriter, TopicPartition } from '../../services/platform/log/port.ts';
+import type { Log, TopicPartition } from '../../services/platform/log/port.ts';
 import type { Store } from '../../services/platform/store/port.ts';
+import { appending, overriding } from './overriding.ts';
 
 /** Crash points, counted over the log's appends and the stores' commits together, in the order they happen. */
 export class CrashPoint {
@@ -30,46 +31,19 @@ export class CrashPoint {
 
   /** @param appendsTo topics whose appends count as steps; others always succeed. */
   log(log: Log, appendsTo: readonly string[]): Log {
-    return {
-      reader: () => log.reader(),
-      writer: () => this.writer(log.writer(), appendsTo),
-      soleWriter: async (name) => this.writer(await log.soleWriter(name), appendsTo),
-      membership: () => log.membership(),
-      admin: log.admin,
-      close: () => log.close(),
-    };
+    return appending(log, (append) => async (to, records) => {
+      if (appendsTo.includes(to.topic)) this.step();
+      return append(to, records);
+    });
   }
 
   store(store: Store): Store {
-    return {
-      get: (unit) => store.get(unit),
-      put: (unit, value, due, mark) => store.put(unit, value, due, mark),
-      delete: (unit) => store.delete(unit),
-      takeDue: (upTo) => store.takeDue(upTo),
-      units: () => store.units(),
-      getNamed: (name) => store.getNamed(name),
-      putNamed: (name, value) => store.putNamed(name, value),
-      deleteNamed: (name) => store.deleteNamed(name),
-      names: () => store.names(),
-      heldBytes: () => store.heldBytes(),
+    return overriding(store, {
       commit: async () => {
         this.step();
         await store.commit();
       },
-      clear: () => store.clear(),
-      close: () => store.close(),
-      destroy: () => store.destroy(),
-    };
-  }
-
-  private writer(writer: LogWriter, appendsTo: readonly string[]): LogWriter {
-    return {
-      append: async (to: TopicPartition, records: readonly AppendRecord[]) => {
-        if (appendsTo.includes(to.topic)) this.step();
-        return writer.append(to, records);
-      },
-      close: () => writer.close(),
-    };
+    });
   }
 
   private step(): void {
@@ -82,26 +56,15 @@ export class CrashPoint {
 
 /** A view of a log that takes each record of a topic by itself, and lets everybody read it before the next one. */
 export function oneByOne(log: Log, topic: string): Log {
-  const split = (writer: LogWriter): LogWriter => ({
-    append: async (to, records) => {
-      if (to.topic !== topic) return writer.append(to, records);
-      const offsets: number[] = [];
-      for (const record of records) {
-        offsets.push(await writer.append(to, [record]));
-        for (let turn = 0; turn < 20; turn++) await setImmediate();
-      }
-      return offsets[0]!;
-    },
-    close: () => writer.close(),
+  return appending(log, (append) => async (to, records) => {
+    if (to.topic !== topic) return append(to, records);
+    const offsets: number[] = [];
+    for (const record of records) {
+      offsets.push(await append(to, [record]));
+      for (let turn = 0; turn < 20; turn++) await setImmediate();
+    }
+    return offsets[0]!;
   });
-  return {
-    reader: () => log.reader(),
-    writer: () => split(log.writer()),
-    soleWriter: async (name) => split(await log.soleWriter(name)),
-    membership: () => log.membership(),
-    admin: log.admin,
-    close: () => log.close(),
-  };
 }
 
 /** Overwrites the files of a folder whose names fit with as many bytes of garbage. @returns how many there were. */
@@ -120,24 +83,15 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
   for (const topic of topics) starts.set(topic, await log.admin.offsetsAt(topic, timeMs));
   const kept = ({ topic, partition }: TopicPartition, offset: number): number =>
     Math.max(offset, starts.get(topic)?.[partition] ?? 0);
-  return {
+  return overriding(log, {
     reader() {
       const reader = log.reader();
-      return {
+      return overriding(reader, {
         assign: (positions) => reader.assign(positions.map((to) => ({ ...to, offset: kept(to, to.offset) }))),
         seek: (to) => reader.seek({ ...to, offset: kept(to, to.offset) }),
-        poll: (options) => reader.poll(options),
-        close: () => reader.close(),
-      };
+      });
     },
-    writer: () => log.writer(),
-    soleWriter: (name) => log.soleWriter(name),
-    membership: () => log.membership(),
-    admin: {
-      createTopics: (specs) => log.admin.createTopics(specs),
-      deleteTopics: (names) => log.admin.deleteTopics(names),
-      partitionCount: (topic) => log.admin.partitionCount(topic),
-      describe: (topic) => log.admin.describe(topic),
+    admin: overriding(log.admin, {
       offsets: async (topic) =>
         (await log.admin.offsets(topic)).map(({ start, end }, partition) => ({
           start: kept({ topic, partition }, start),
@@ -145,7 +99,6 @@ export async function droppedBefore(log: Log, topics: readonly string[], timeMs:
         })),
       offsetsAt: async (topic, atMs) =>
         (await log.admin.offsetsAt(topic, atMs)).map((offset, partition) => kept({ topic, partition }, offset)),
-    },
-    close: () => log.close(),
-  };
+    }),
+  });
 }

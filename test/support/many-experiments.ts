@@ -7,8 +7,11 @@ import type { Learner } from '../../services/learner/learner.ts';
 import { decision, experiment, reward, T0 } from './core.ts';
 import { World } from './world.ts';
 
-/** What was done since the last `start`. */
+/** What was done, counted since the last `start`. */
 export interface Work {
+  /** How many events the newest tally and the newest snapshot of each reflect. */
+  readonly learnedTo: Map<ExperimentId, number>;
+  readonly publishedTo: Map<ExperimentId, number>;
   commits: number;
   readonly talliesEncoded: ExperimentId[];
   readonly talliesDecoded: ExperimentId[];
@@ -32,6 +35,8 @@ export class ManyExperiments {
     const world = await World.create({ partitions: 1 });
     for (let index = 0; index < count; index++) await world.define(experiment({ id: idOf(index) }));
     const work: Work = {
+      learnedTo: new Map(),
+      publishedTo: new Map(),
       commits: 0,
       talliesEncoded: [],
       talliesDecoded: [],
@@ -60,8 +65,9 @@ export class ManyExperiments {
       );
     }
     await this.world.learned();
-    const wanted = new Set(indexes.map(idOf));
-    while (!wanted.isSubsetOf(new Set(this.work.snapshotsEncoded))) await new Promise(setImmediate);
+    const { learnedTo, publishedTo } = this.work;
+    const isPublished = (index: number): boolean => publishedTo.get(idOf(index))! >= learnedTo.get(idOf(index))!;
+    while (!indexes.every(isPublished)) await new Promise(setImmediate);
   }
 
   /** Forgets what was counted. */
@@ -87,7 +93,10 @@ function counting(codecs: Codecs, work: Work): Codecs {
     tally: {
       prepare: (values) => tally.prepare(values),
       encode(value) {
-        if (value.kind === 'sums') work.talliesEncoded.push(value.experimentId);
+        if (value.kind === 'sums') {
+          work.talliesEncoded.push(value.experimentId);
+          work.learnedTo.set(value.experimentId, value.offsets.decisions + value.offsets.rewards);
+        }
         return tally.encode(value);
       },
       decode(bytes) {
@@ -100,6 +109,7 @@ function counting(codecs: Codecs, work: Work): Codecs {
       prepare: (values) => snapshot.prepare(values),
       encode(value) {
         work.snapshotsEncoded.push(value.experimentId);
+        work.publishedTo.set(value.experimentId, value.version);
         return snapshot.encode(value);
       },
       decode(bytes) {

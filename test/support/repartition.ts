@@ -1,5 +1,6 @@
 /** `croupier repartition` on an embedded log: from one world's topics to those of the next. */
 
+import { rethrow } from '../../services/core/errors.ts';
 import {
   type Plan,
   planRepartition,
@@ -26,9 +27,6 @@ export async function repartitionInto(
   to: World,
   overrides: Repartitioning = {},
 ): Promise<Repartitioned & { readonly plan: Plan }> {
-  const fail = (error: Error): never => {
-    throw error;
-  };
   const log = overrides.log ?? from.log;
   const experiments = await readExperiments({ ...from, log });
   const options: RepartitionOptions = {
@@ -42,7 +40,7 @@ export async function repartitionInto(
     pollIntervalMs: 1,
     chunkRecords: 60,
     stop: new AbortController().signal,
-    observer: { copied: () => {}, learning: () => {}, begun: () => {}, unavailable: fail },
+    observer: { copied: () => {}, learning: () => {}, begun: () => {}, unavailable: rethrow },
     ...overrides,
     log,
   };

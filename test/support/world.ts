@@ -4,7 +4,7 @@
 import { type Codecs, createCodecs } from '../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../services/contracts/keys.ts';
 import type { ParametersSnapshot } from '../../services/core/deciding/snapshot.ts';
-import { Fenced } from '../../services/core/errors.ts';
+import { Fenced, rethrow } from '../../services/core/errors.ts';
 import type { Decision, ExperimentId, PerStream, Reward } from '../../services/core/events.ts';
 import type { Experiment } from '../../services/core/experiment.ts';
 import type { JoinLimits } from '../../services/core/join/group.ts';
@@ -254,13 +254,10 @@ function observer({ tally, ...others }: ObserverOverrides = {}): LearnerObserver
 }
 
 function failingObserver(): LearnerObserver {
-  const fail = (error: unknown): never => {
-    throw error;
-  };
   const ignore = (): void => {};
   // Being cut off ends a learner, as it should.
   const failed = (error: unknown): void => {
-    if (!(error instanceof Fenced)) fail(error);
+    if (!(error instanceof Fenced)) rethrow(error);
   };
   return {
     tally: {
@@ -268,13 +265,13 @@ function failingObserver(): LearnerObserver {
       refused: ignore,
       committed: ignore,
       opened: ignore,
-      lost: (_partition, error) => fail(error),
+      lost: (_partition, error) => rethrow(error),
       fenced: ignore,
       failed,
     },
-    publish: { published: ignore, refused: (_id, error) => fail(error), unavailable: fail },
-    definitionRefused: fail,
-    unavailable: fail,
+    publish: { published: ignore, refused: (_id, error) => rethrow(error), unavailable: rethrow },
+    definitionRefused: rethrow,
+    unavailable: rethrow,
     failed,
   };
 }

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Codec } from '../../../services/contracts/codec.ts';
+import { rethrow } from '../../../services/core/errors.ts';
 import { AT_START, type UnitId } from '../../../services/core/events.ts';
 import { decisionMemoryMs, type JoinLimits } from '../../../services/core/join/group.ts';
 import type { Tally } from '../../../services/core/learning/tally.ts';
@@ -69,10 +70,7 @@ async function learn(
 ): Promise<{ cpuUs: number; expired: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'croupier-expiry-'));
   const experiments = new Map(experimentsOf(shape).map((one) => [one.id, { ...one, appliedAtMs: [FIRST_DAY_MS] }]));
-  const onUnreadable = (error: Error): never => {
-    throw error;
-  };
-  const store = await openSegmentStore({ folder, cacheBytes: CACHE_BYTES, onUnreadable });
+  const store = await openSegmentStore({ folder, cacheBytes: CACHE_BYTES, onUnreadable: rethrow });
   try {
     const rules = { experiments, limits: LIMITS };
     const options = { partition: 0, partitions: 1, rules, store, tallyCodec };

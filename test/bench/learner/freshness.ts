@@ -3,6 +3,7 @@
  * events. Fills topics of its own as it goes, and removes them.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { rethrow } from '../../../services/core/errors.ts';
 import { type Served, ServedExperiments } from '../../../services/decider/served-experiments.ts';
 import { ExperimentsView } from '../../../services/platform/experiments-view.ts';
 import { partitionOf } from '../../../services/platform/log/partitioner.ts';
@@ -72,11 +73,8 @@ class Watched {
   private readonly snapshots: SnapshotsView;
 
   constructor({ log }: Cluster, { topics }: Inputs, { topics: outputs, codecs }: Trial) {
-    const refused = (error: unknown): never => {
-      throw error;
-    };
-    const served = new ServedExperiments(refused);
-    const views = { log, onRefused: refused, onUnavailable: refused, onFailed: refused };
+    const served = new ServedExperiments((_, error) => rethrow(error));
+    const views = { log, onRefused: rethrow, onUnavailable: rethrow, onFailed: rethrow };
     this.definitions = new ExperimentsView({
       ...views,
       topic: topics.experiments,

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { type Codecs, createCodecs } from '../../../services/contracts/codec.ts';
 import { type TopicNames, topicNames } from '../../../services/contracts/keys.ts';
 import { loadSchemas } from '../../../services/contracts/schemas.ts';
+import { rethrow } from '../../../services/core/errors.ts';
 import type { Experiment, PolicySpec } from '../../../services/core/experiment.ts';
 import { betaTs } from '../../../services/core/policies/beta-ts.ts';
 import { linUcb } from '../../../services/core/policies/linucb.ts';
@@ -84,9 +85,7 @@ async function define({ log }: Cluster, shape: Shape, { topics, codecs }: Inputs
     log,
     topic: topics.experiments,
     codec: codecs.experiment,
-    onRefused: (error) => {
-      throw error;
-    },
+    onRefused: rethrow,
   });
   for (const one of experimentsOf(shape)) await definitions.apply(one);
 }

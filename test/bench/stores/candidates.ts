@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { rethrow } from '../../../services/core/errors.ts';
 import { openSegmentStore } from '../../../services/platform/store/segments/store.ts';
 
 export interface Candidate {
@@ -37,9 +38,7 @@ async function openSegments({ folder, cacheBytes }: CandidateOptions): Promise<C
   const store = await openSegmentStore({
     folder,
     cacheBytes,
-    onUnreadable: (error) => {
-      throw error;
-    },
+    onUnreadable: rethrow,
   });
   return {
     async update(units, change) {

@@ -6,9 +6,10 @@ import { expect, it } from 'vitest';
 import type { ParametersSnapshot } from '../../../services/core/deciding/snapshot.ts';
 import type { ExperimentId } from '../../../services/core/events.ts';
 import type { EmbeddedLog } from '../../../services/platform/embedded/log.ts';
-import type { Log, LogWriter } from '../../../services/platform/log/port.ts';
+import type { Log } from '../../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../../services/platform/log/read-to-end.ts';
 import { liveSnapshots } from '../../../services/replay/verify.ts';
+import { appending } from '../../support/overriding.ts';
 import { sendTraffic, trafficWorld } from '../../support/traffic.ts';
 import type { World } from '../../support/world.ts';
 
@@ -19,22 +20,11 @@ const SETTINGS = { pollRecordsMax: 40, commitIntervalMs: 1, publishIntervalMs: 1
 function freezable(log: Log) {
   let thawed = Promise.withResolvers<void>();
   thawed.resolve();
-  const view = (writer: LogWriter): LogWriter => ({
-    append: async (to, records) => {
-      await thawed.promise;
-      return writer.append(to, records);
-    },
-    close: () => writer.close(),
-  });
   return {
-    log: {
-      reader: () => log.reader(),
-      writer: () => view(log.writer()),
-      soleWriter: async (name: string) => view(await log.soleWriter(name)),
-      membership: () => log.membership(),
-      admin: log.admin,
-      close: () => log.close(),
-    },
+    log: appending(log, (append) => async (to, records) => {
+      await thawed.promise;
+      return append(to, records);
+    }),
     freeze: () => {
       thawed = Promise.withResolvers();
     },

@@ -5,13 +5,14 @@ import { unaccounted } from '../../../services/core/learning/counts.ts';
 import { getOrInsert } from '../../../services/core/learning/sums.ts';
 import { isSeeded } from '../../../services/learner/repartition/seed.ts';
 import { partitionOf } from '../../../services/platform/log/partitioner.ts';
-import type { Log, LogAdmin, LogWriter } from '../../../services/platform/log/port.ts';
+import type { Log } from '../../../services/platform/log/port.ts';
 import { readToEnd, startOf } from '../../../services/platform/log/read-to-end.ts';
 import { MemoryStore } from '../../../services/platform/store/memory.ts';
 import type { Store } from '../../../services/platform/store/port.ts';
 import { decision, reward, T0 } from '../../support/core.ts';
 import { startTestDecider } from '../../support/decider.ts';
 import { CrashPoint, droppedBefore } from '../../support/faults.ts';
+import { appending, overriding } from '../../support/overriding.ts';
 import { nextGeneration, repartitionInto } from '../../support/repartition.ts';
 import { STEP_MS, sendTraffic, trafficWorld } from '../../support/traffic.ts';
 import { topicSpecs, type World } from '../../support/world.ts';
@@ -178,25 +179,14 @@ describe('a copier that is ended', () => {
 /** A log on which some appends to these topics fail as if it were away. */
 function failingAt(log: Log, topics: readonly string[], failing: readonly number[], isThere: boolean): Log {
   let appends = 0;
-  const wrap = (writer: LogWriter): LogWriter => ({
-    append: async (to, records) => {
-      const fails = topics.includes(to.topic) && failing.includes(appends++);
-      if (!fails || isThere) {
-        const offset = await writer.append(to, records);
-        if (!fails) return offset;
-      }
-      throw new Unavailable('away', 'no answer');
-    },
-    close: () => writer.close(),
+  return appending(log, (append) => async (to, records) => {
+    const fails = topics.includes(to.topic) && failing.includes(appends++);
+    if (!fails || isThere) {
+      const offset = await append(to, records);
+      if (!fails) return offset;
+    }
+    throw new Unavailable('away', 'no answer');
   });
-  return {
-    reader: () => log.reader(),
-    writer: () => log.writer(),
-    soleWriter: async (name) => wrap(await log.soleWriter(name)),
-    membership: () => log.membership(),
-    admin: log.admin,
-    close: () => log.close(),
-  };
 }
 
 describe('a new generation of topics', () => {
@@ -296,23 +286,12 @@ describe('topics that were given more partitions under way', () => {
     const failed = Promise.withResolvers<unknown>();
     let added = 0;
     const { log } = world;
-    const admin: LogAdmin = {
-      createTopics: (specs) => log.admin.createTopics(specs),
-      deleteTopics: (topics) => log.admin.deleteTopics(topics),
-      partitionCount: async (topic) => (await log.admin.partitionCount(topic))! + added,
-      describe: (topic) => log.admin.describe(topic),
-      offsets: (topic) => log.admin.offsets(topic),
-      offsetsAt: (topic, timeMs) => log.admin.offsetsAt(topic, timeMs),
-    };
     const learner = await world.learner({
-      log: {
-        reader: () => log.reader(),
-        writer: () => log.writer(),
-        soleWriter: (name) => log.soleWriter(name),
-        membership: () => log.membership(),
-        admin,
-        close: () => log.close(),
-      },
+      log: overriding(log, {
+        admin: overriding(log.admin, {
+          partitionCount: async (topic) => (await log.admin.partitionCount(topic))! + added,
+        }),
+      }),
       observer: { tally: { failed: failed.resolve } },
     });
     await world.learned();

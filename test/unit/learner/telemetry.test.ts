@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { rethrow } from '../../../services/core/errors.ts';
 import type { Learner } from '../../../services/learner/learner.ts';
 import { learnerTelemetry } from '../../../services/learner/telemetry.ts';
 import { createLogger } from '../../../services/platform/logging.ts';
@@ -27,9 +28,7 @@ it('a learner shows what it has read, what waits, what became of every event, an
     tasks: () => learner?.tally.tasks() ?? [],
     storeBytes: async () => 4_096,
     timeMs: () => world.clock.nowMs + 5_000,
-    failed: (error) => {
-      throw error;
-    },
+    failed: rethrow,
   });
   const render = async () => (await metrics.render()).body;
   expect(await render()).not.toContain('lag_events{');

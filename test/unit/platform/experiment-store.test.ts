@@ -1,15 +1,16 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createCodecs } from '../../../services/contracts/codec.ts';
 import { topicNames } from '../../../services/contracts/keys.ts';
-import { Invalid } from '../../../services/core/errors.ts';
+import { Invalid, rethrow } from '../../../services/core/errors.ts';
 import type { ArmId, ExperimentId } from '../../../services/core/events.ts';
 import type { Experiment } from '../../../services/core/experiment.ts';
 import { EmbeddedLog } from '../../../services/platform/embedded/log.ts';
 import { embeddedSchemaSource } from '../../../services/platform/embedded/schema-source.ts';
 import { ExperimentStore } from '../../../services/platform/experiment-store.ts';
-import type { AppendRecord, Log, TopicPartition } from '../../../services/platform/log/port.ts';
+import type { Log } from '../../../services/platform/log/port.ts';
 import { createTopics, loadTopicSpecs } from '../../../services/platform/topics.ts';
 import { experiment, T0 } from '../../support/core.ts';
+import { appending } from '../../support/overriding.ts';
 
 const topics = topicNames();
 const codec = createCodecs(embeddedSchemaSource(topics), topics).experiment;
@@ -29,9 +30,7 @@ function storeOn(on: Log = log): ExperimentStore {
     log: on,
     topic: topics.experiments,
     codec,
-    onRefused: (error) => {
-      throw error;
-    },
+    onRefused: rethrow,
   });
 }
 
@@ -49,27 +48,11 @@ function withRival(rival: () => Promise<unknown>): Log {
 
 function aroundAppend(around: (append: () => Promise<number>) => Promise<number>): Log {
   let armed = true;
-  const soleWriter = async (name: string) => {
-    const inner = await log.soleWriter(name);
-    return {
-      append: async (to: TopicPartition, records: readonly AppendRecord[]) => {
-        if (armed && records.some(({ value }) => value !== null)) {
-          armed = false;
-          return around(() => inner.append(to, records));
-        }
-        return inner.append(to, records);
-      },
-      close: () => inner.close(),
-    };
-  };
-  return {
-    admin: log.admin,
-    reader: () => log.reader(),
-    membership: () => log.membership(),
-    close: async () => {},
-    writer: () => log.writer(),
-    soleWriter,
-  };
+  return appending(log, (append) => async (to, records) => {
+    if (!armed || records.every(({ value }) => value === null)) return append(to, records);
+    armed = false;
+    return around(() => append(to, records));
+  });
 }
 
 test('each change is one version more and keeps when the earlier ones were applied', async () => {

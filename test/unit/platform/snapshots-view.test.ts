@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { toParts } from '../../../services/contracts/parts.ts';
 import type { ParametersSnapshot } from '../../../services/core/deciding/snapshot.ts';
+import { rethrow } from '../../../services/core/errors.ts';
 import type { ArmId, ExperimentId } from '../../../services/core/events.ts';
 import { SnapshotsView } from '../../../services/platform/snapshots-view.ts';
 import { T0 } from '../../support/core.ts';
@@ -31,9 +32,7 @@ async function setUp() {
     topic: world.topics.snapshots,
     codec: world.codecs.snapshot,
     onRefused: (error) => refused.push(error.code),
-    onUnavailable: (error) => {
-      throw error;
-    },
+    onUnavailable: rethrow,
   });
   const read = (...snapshots: ParametersSnapshot[]) =>
     view.accept(

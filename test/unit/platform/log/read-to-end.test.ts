@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EmbeddedLog } from '../../../../services/platform/embedded/log.ts';
-import type { Log } from '../../../../services/platform/log/port.ts';
 import { readToEnd } from '../../../../services/platform/log/read-to-end.ts';
+import { overriding } from '../../../support/overriding.ts';
 
 const TOPIC = 'events';
 let log: EmbeddedLog;
@@ -16,17 +16,12 @@ afterEach(() => log.close());
 
 test('a record appended between the look at the ends and the reading is left out', async () => {
   await append(0, ['a', 'b']);
-  const racing: Log = {
-    admin: log.admin,
+  const racing = overriding(log, {
     reader: () => {
       void append(0, ['too late']);
       return log.reader();
     },
-    writer: () => log.writer(),
-    soleWriter: (name) => log.soleWriter(name),
-    membership: () => log.membership(),
-    close: () => log.close(),
-  };
+  });
   const batches = await Array.fromAsync(readToEnd(racing, [{ topic: TOPIC, partition: 0, offset: 0 }]));
   expect(batches.flatMap(({ records }) => records.map(({ key }) => key))).toEqual(['a', 'b']);
   expect(batches.at(-1)!.nextOffset).toBe(2);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { EmbeddedLog } from '../../../../services/platform/embedded/log.ts';
-import type { Log } from '../../../../services/platform/log/port.ts';
 import { startOf } from '../../../../services/platform/log/read-to-end.ts';
 import { readWholes } from '../../../../services/platform/log/read-wholes.ts';
+import { overriding } from '../../../support/overriding.ts';
 
 const TOPIC = 'definitions';
 
@@ -17,8 +17,7 @@ test('a key whose record is replaced and removed while somebody reads is not mis
   await put('a', 'first');
   await put('b', 'first');
   let compactions = 0;
-  const racing: Log = {
-    admin: log.admin,
+  const racing = overriding(log, {
     reader: () => {
       const reader = log.reader();
       const poll: typeof reader.poll = async (options) => {
@@ -28,18 +27,9 @@ test('a key whose record is replaced and removed while somebody reads is not mis
         }
         return reader.poll(options);
       };
-      return {
-        assign: (positions) => reader.assign(positions),
-        seek: (to) => reader.seek(to),
-        close: () => reader.close(),
-        poll,
-      };
+      return overriding(reader, { poll });
     },
-    writer: () => log.writer(),
-    soleWriter: (name) => log.soleWriter(name),
-    membership: () => log.membership(),
-    close: () => log.close(),
-  };
+  });
   const read = new Map<string, string>();
   for await (const { records } of readWholes(racing, await startOf(log, TOPIC)))
     for (const { key, value } of records) read.set(key!, String(value));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { rethrow } from '../../../../services/core/errors.ts';
 import * as checkpoint from '../../../../services/platform/store/segments/checkpoint.ts';
 import { openSegmentStore } from '../../../../services/platform/store/segments/store.ts';
 
@@ -20,10 +21,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 it('checkpoints are written one at a time, and commits wait for a slow disk: each is as large as the index', async () => {
   const disk = Promise.withResolvers<void>();
   const write = vi.mocked(checkpoint.writeCheckpoint).mockReturnValue(disk.promise);
-  const onUnreadable = (error: Error): never => {
-    throw error;
-  };
-  const store = await openSegmentStore({ folder, cacheBytes: 0, segmentBytes: 65_536, onUnreadable });
+  const store = await openSegmentStore({ folder, cacheBytes: 0, segmentBytes: 65_536, onUnreadable: rethrow });
   const sealSegments = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       store.put(`u${i}`, Buffer.alloc(40_000), 1);
