@@ -29,13 +29,21 @@ export interface Checkpoint {
 }
 
 const HEADER_BYTES = 16;
+/** The list of segments grows from one checkpoint to the next. */
+const SPARE = 1.1;
 
-/** @returns the bytes of a checkpoint, which nothing that is put later changes. */
-export function encodeCheckpoint({ index, ...rest }: Checkpoint): Buffer {
+/**
+ * @param last done with: written over where it is large enough, since the collector is slow to give back what is so large.
+ * @returns the bytes of a checkpoint, which nothing that is put later changes.
+ */
+export function encodeCheckpoint(last: Buffer<ArrayBuffer>, { index, ...rest }: Checkpoint): Buffer<ArrayBuffer> {
   const json = Buffer.from(JSON.stringify({ ...rest, units: index.size }));
   const tagsAt = HEADER_BYTES + alignedTo8(json.length);
   const tableBytes = index.tags.byteLength;
-  const bytes = Buffer.alloc(tagsAt + 2 * tableBytes);
+  const length = tagsAt + 2 * tableBytes;
+  const isRoomy = last.buffer.byteLength >= length;
+  const bytes = Buffer.from(isRoomy ? last.buffer : new ArrayBuffer(Math.ceil(length * SPARE)), 0, length);
+  bytes.fill(0, 0, tagsAt);
   bytes.writeUInt32LE(json.length, 4);
   bytes.writeUInt32LE(index.tags.length, 8);
   json.copy(bytes, HEADER_BYTES);

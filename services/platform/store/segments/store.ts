@@ -66,6 +66,7 @@ class SegmentStore implements Store {
   private sealedSinceCheckpoint: Segment[];
   /** The one that is being written, `null` when none is. */
   private checkpoint: Promise<void> | null = null;
+  private checkpointBytes = Buffer.from(new ArrayBuffer(0));
   private failure: unknown = null;
   /** Where the record looked at last stands. */
   private bytes = NO_BYTES;
@@ -355,7 +356,7 @@ class SegmentStore implements Store {
     const all = state.segments;
     const sealed = all.filter((segment) => segment !== active && !segment.isEmptied);
     const emptied = all.filter((segment) => segment.isEmptied);
-    const bytes = encodeCheckpoint({
+    this.checkpointBytes = encodeCheckpoint(this.checkpointBytes, {
       commits: state.commits,
       sealed: sealed.map((segment) => segment.summary()),
       active: { ...active.summary(), end: active.end },
@@ -365,7 +366,7 @@ class SegmentStore implements Store {
     this.checkpoint = (async () => {
       for (const segment of flushed) if (!segment.isEmptied) await segment.flush();
       await active.flush();
-      await writeCheckpoint(folder, bytes);
+      await writeCheckpoint(folder, this.checkpointBytes);
       for (const segment of emptied) await this.drop(segment);
     })()
       .catch((error: unknown) => {
