@@ -14,8 +14,8 @@ import type { Tally } from '../../../services/core/learning/tally.ts';
 import type { InputRecord } from '../../../services/platform/join/input.ts';
 import { PartitionJoin } from '../../../services/platform/join/partition-join.ts';
 import { startProgress } from '../../../services/platform/progress.ts';
+import type { Store } from '../../../services/platform/store/port.ts';
 import { openSegmentStore } from '../../../services/platform/store/segments/store.ts';
-import { median } from '../measure.ts';
 import { type BenchEvent, events, type Shape } from './events.ts';
 import { experimentsOf } from './inputs.ts';
 
@@ -29,6 +29,7 @@ const LIMITS: JoinLimits = {
 };
 const CACHE_BYTES = 32_000_000;
 const EVENTS_PER_COMMIT = 10_000;
+const COMMITS_PER_TURN = 5;
 const WARM_UP_PARTS = 5;
 /** When the first day begins: 2026-01-01. */
 const FIRST_DAY_MS = Date.UTC(2026, 0, 1);
@@ -39,60 +40,41 @@ const NOT_DUE_AFTER_MS = 5 * DAY_MS;
 
 export interface Expiry {
   readonly decisions: number;
-  /** CPU of learning with the expiry as a multiple of learning without, median over the rounds. */
-  readonly cpuRatio: number;
+  /** CPU of learning with the expiry as a multiple of learning without, by round. */
+  readonly cpuRatios: readonly number[];
 }
 
 export async function measureExpiry(shape: Shape, tallyCodec: Codec<Tally>, rounds: number): Promise<Expiry> {
-  const progress = startProgress({ label: 'expiry', total: rounds * 2, unit: 'runs', to: process.stderr });
-  const ratios: number[] = [];
+  const progress = startProgress({ label: 'expiry', total: rounds, unit: 'rounds', to: process.stderr });
   // Compiled code is what is compared.
-  await learn({ ...shape, live: shape.live / WARM_UP_PARTS }, tallyCodec, decisionMemoryMs(LIMITS));
-  for (let round = 0; round < rounds; round++) {
-    const without = await learn(shape, tallyCodec, NOT_DUE_AFTER_MS);
-    progress.update(round * 2 + 1);
-    const withExpiry = await learn(shape, tallyCodec, decisionMemoryMs(LIMITS));
-    progress.update(round * 2 + 2);
+  await measureRound({ ...shape, live: shape.live / WARM_UP_PARTS }, tallyCodec);
+  const ratios: number[] = [];
+  while (ratios.length < rounds) {
+    ratios.push(await measureRound(shape, tallyCodec));
+    progress.update(ratios.length);
+  }
+  progress.stop();
+  return { decisions: shape.live, cpuRatios: ratios };
+}
+
+/** @returns CPU of the second day with the first one's end as a multiple of that without. */
+async function measureRound(shape: Shape, tallyCodec: Codec<Tally>): Promise<number> {
+  const without = await TwoDays.open(shape, tallyCodec, NOT_DUE_AFTER_MS);
+  const withExpiry = await TwoDays.open(shape, tallyCodec, decisionMemoryMs(LIMITS));
+  try {
+    let turns = [without, withExpiry];
+    while (turns.some(({ isOver }) => !isOver)) {
+      for (const days of turns) await days.turn();
+      // Each comes first as often as the other.
+      turns = turns.toReversed();
+    }
     if (without.expired !== 0 || withExpiry.expired < 0.9 * shape.live) {
       throw new Error(`expired: ${without.expired} without, ${withExpiry.expired} with, of ${shape.live}`);
     }
-    ratios.push(withExpiry.cpuUs / without.cpuUs);
-  }
-  progress.stop();
-  return { decisions: shape.live, cpuRatio: median(ratios) };
-}
-
-/** @returns CPU of the second day, and how many decisions of the first have run out by its end. */
-async function learn(
-  shape: Shape,
-  tallyCodec: Codec<Tally>,
-  secondDayAfterMs: number,
-): Promise<{ cpuUs: number; expired: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'croupier-expiry-'));
-  const experiments = new Map(experimentsOf(shape).map((one) => [one.id, { ...one, appliedAtMs: [FIRST_DAY_MS] }]));
-  const store = await openSegmentStore({ folder, cacheBytes: CACHE_BYTES, onUnreadable: rethrow });
-  try {
-    const rules = { experiments, limits: LIMITS };
-    const options = { partition: 0, partitions: 1, rules, store, tallyCodec };
-    const day = new Days(await PartitionJoin.open(options));
-    // All of the first day stay without reward, and their units do not come again.
-    await day.learn(events({ ...shape, pending: shape.live, live: 0 }, FIRST_DAY_MS), {
-      name: 'first',
-      beginMs: FIRST_DAY_MS,
-      stretch: 1,
-    });
-    const before = process.cpuUsage();
-    const secondMs = FIRST_DAY_MS + secondDayAfterMs;
-    await day.learn(events({ ...shape, pending: 0 }, secondMs), {
-      name: 'second',
-      beginMs: secondMs,
-      stretch: SECOND_DAY_STRETCH,
-    });
-    const { user, system } = process.cpuUsage(before);
-    return { cpuUs: user + system, expired: day.join.state.counts.decisionsExpired };
+    return withExpiry.cpuUs / without.cpuUs;
   } finally {
-    await store.close();
-    await rm(folder, { recursive: true, force: true });
+    await without.close();
+    await withExpiry.close();
   }
 }
 
@@ -103,23 +85,66 @@ interface Day {
   readonly stretch: number;
 }
 
-class Days {
-  readonly join: PartitionJoin;
+class TwoDays {
+  isOver = false;
+  /** Of the turns of the second day. */
+  cpuUs = 0;
+  private readonly join: PartitionJoin;
+  private readonly store: Store;
+  private readonly folder: string;
+  private readonly second: Day;
+  private readonly events: Iterator<BenchEvent>;
   private readonly next = { decisions: 0, rewards: 0 };
 
-  constructor(join: PartitionJoin) {
+  private constructor(join: PartitionJoin, store: Store, folder: string, shape: Shape, secondMs: number) {
     this.join = join;
+    this.store = store;
+    this.folder = folder;
+    this.second = { name: 'second', beginMs: secondMs, stretch: SECOND_DAY_STRETCH };
+    this.events = events({ ...shape, pending: 0 }, secondMs);
   }
 
-  async learn(all: Iterable<BenchEvent>, day: Day): Promise<void> {
-    let records: InputRecord[] = [];
-    for (const event of all) {
-      records.push(this.recordOf(event, day));
-      if (records.length < EVENTS_PER_COMMIT) continue;
-      await this.commit(records);
-      records = [];
+  /** The first day is learned already: all of it stays without reward, and its units do not come again. */
+  static async open(shape: Shape, tallyCodec: Codec<Tally>, secondDayAfterMs: number): Promise<TwoDays> {
+    const folder = await mkdtemp(join(tmpdir(), 'croupier-expiry-'));
+    const experiments = new Map(experimentsOf(shape).map((one) => [one.id, { ...one, appliedAtMs: [FIRST_DAY_MS] }]));
+    const store = await openSegmentStore({ folder, cacheBytes: CACHE_BYTES, onUnreadable: rethrow });
+    const rules = { experiments, limits: LIMITS };
+    const joined = await PartitionJoin.open({ partition: 0, partitions: 1, rules, store, tallyCodec });
+    const days = new TwoDays(joined, store, folder, shape, FIRST_DAY_MS + secondDayAfterMs);
+    const first = { name: 'first', beginMs: FIRST_DAY_MS, stretch: 1 };
+    const all = events({ ...shape, pending: shape.live, live: 0 }, FIRST_DAY_MS);
+    while (await days.learn(all, first));
+    return days;
+  }
+
+  get expired(): number {
+    return this.join.state.counts.decisionsExpired;
+  }
+
+  async turn(): Promise<void> {
+    const before = process.cpuUsage();
+    for (let commits = 0; commits < COMMITS_PER_TURN && !this.isOver; commits++) {
+      this.isOver = !(await this.learn(this.events, this.second));
+    }
+    const { user, system } = process.cpuUsage(before);
+    this.cpuUs += user + system;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Learns and commits the next events. @returns whether there may be more. */
+  private async learn(all: Iterator<BenchEvent>, day: Day): Promise<boolean> {
+    const records: InputRecord[] = [];
+    for (let event = all.next(); !event.done; event = all.next()) {
+      records.push(this.recordOf(event.value, day));
+      if (records.length === EVENTS_PER_COMMIT) break;
     }
     await this.commit(records);
+    return records.length === EVENTS_PER_COMMIT;
   }
 
   private async commit(records: readonly InputRecord[]): Promise<void> {
