@@ -50,15 +50,24 @@ export async function measureExpiry(shape: Shape, tallyCodec: Codec<Tally>, roun
   await measureRound({ ...shape, live: shape.live / WARM_UP_PARTS }, tallyCodec);
   const ratios: number[] = [];
   while (ratios.length < rounds) {
-    ratios.push(await measureRound(shape, tallyCodec));
+    const { cpuRatio, expired } = await measureRound(shape, tallyCodec);
+    if (expired.without !== 0 || expired.with < 0.9 * shape.live) {
+      throw new Error(`expired: ${expired.without} without, ${expired.with} with, of ${shape.live}`);
+    }
+    ratios.push(cpuRatio);
     progress.update(ratios.length);
   }
   progress.stop();
   return { decisions: shape.live, cpuRatios: ratios };
 }
 
-/** @returns CPU of the second day with the first one's end as a multiple of that without. */
-async function measureRound(shape: Shape, tallyCodec: Codec<Tally>): Promise<number> {
+interface Round {
+  readonly cpuRatio: number;
+  /** Decisions of the first day, by the end of the second. */
+  readonly expired: { readonly without: number; readonly with: number };
+}
+
+async function measureRound(shape: Shape, tallyCodec: Codec<Tally>): Promise<Round> {
   const without = await TwoDays.open(shape, tallyCodec, NOT_DUE_AFTER_MS);
   const withExpiry = await TwoDays.open(shape, tallyCodec, decisionMemoryMs(LIMITS));
   try {
@@ -68,10 +77,10 @@ async function measureRound(shape: Shape, tallyCodec: Codec<Tally>): Promise<num
       // Each comes first as often as the other.
       turns = turns.toReversed();
     }
-    if (without.expired !== 0 || withExpiry.expired < 0.9 * shape.live) {
-      throw new Error(`expired: ${without.expired} without, ${withExpiry.expired} with, of ${shape.live}`);
-    }
-    return withExpiry.cpuUs / without.cpuUs;
+    return {
+      cpuRatio: withExpiry.cpuUs / without.cpuUs,
+      expired: { without: without.expired, with: withExpiry.expired },
+    };
   } finally {
     await without.close();
     await withExpiry.close();
