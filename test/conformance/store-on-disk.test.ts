@@ -165,7 +165,7 @@ describe('the store on disk', () => {
     await again.close();
   });
 
-  it('has as many bytes on disk as twice what counts, and a little more', async () => {
+  it('has as many bytes on disk as three times what counts, and a little more', async () => {
     const store = await open();
     for (let round = 0; round < 40; round++) {
       for (let i = 0; i < 50; i++) store.put(`u${i}`, Buffer.alloc(5_000, round), NEVER);

@@ -213,9 +213,10 @@ export class PartitionJoin {
     this.busy.clear();
     const { store, rules } = this.options;
     const step = Math.floor(lowClock(this.state.clocks) / this.dueStepMs);
+    let unread = 0;
     for (const due of store.takeDue(step)) {
       if (due.mark > 0) {
-        this.count(ranOut(due.mark), replayed);
+        unread += due.mark;
         due.delete();
         continue;
       }
@@ -226,6 +227,7 @@ export class PartitionJoin {
       this.store(change.group);
       this.count(change, replayed);
     }
+    if (unread > 0) this.count(ranOut(unread), replayed);
   }
 
   /**

@@ -2,13 +2,13 @@
 import type { UnitId } from '../../core/events.ts';
 import { decisionMemoryMs, type JoinLimits } from '../../core/join/group.ts';
 
-/** Of a decision's memory. */
-const STEPS = 1_000;
+/** Of a decision's memory: each step looks into every table that has something due. */
+const STEPS = 125;
 /**
  * So many steps lie between two visits of a unit: what ran out in between is dropped at once, since a visit costs as much as
  * an event. Units have their visits at different steps, so that no step has them all.
  */
-const STEPS_BETWEEN_VISITS = 128;
+const STEPS_BETWEEN_VISITS = 32;
 
 /** @returns how long a step is. */
 export function stepMs(limits: JoinLimits): number {

@@ -33,8 +33,8 @@ const COMMITS_PER_TURN = 5;
 const WARM_UP_PARTS = 5;
 /** When the first day begins: 2026-01-01. */
 const FIRST_DAY_MS = Date.UTC(2026, 0, 1);
-/** The second day takes so long by the log's clock: units are visited every four days, and each of the first has to be. */
-const SECOND_DAY_STRETCH = 5;
+/** The second day takes so long by the log's clock: units are visited every eight days, and each of the first has to be. */
+const SECOND_DAY_STRETCH = 9;
 /** After the first day, and long before anything of it runs out. */
 const NOT_DUE_AFTER_MS = 5 * DAY_MS;
 

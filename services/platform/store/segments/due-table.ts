@@ -12,6 +12,9 @@ export interface DueRow {
   readonly mark: number;
 }
 
+/** Whether the unit's record is still the one there: most rows are of records that others have taken the place of. */
+export type IsCurrent = (tag: number, offset: number) => boolean;
+
 /** An offset is a multiple of 8 in a segment, which leaves room for a mark beside it. */
 const OFFSET_BITS = 20;
 const ROW_BYTES = 16;
@@ -37,15 +40,16 @@ export class GrowingDues {
     if (due < this.earliest) this.earliest = due;
   }
 
-  /** Gives what is due; what was given is not given again. Rows may be added meanwhile. */
-  *take(upTo: number): Generator<DueRow> {
+  /** Gives what is due and current; what was due is not given again. Rows may be added meanwhile. */
+  *take(upTo: number, isCurrent: IsCurrent): Generator<DueRow> {
     if (this.earliest > upTo) return;
     let earliest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.length; i++) {
       const due = this.dues[i]!;
       if (due <= upTo) {
         this.dues[i] = Number.POSITIVE_INFINITY;
-        yield { ...this.row(i), due };
+        const row = currentRow(due, this.tags[i]!, this.ends[i]!, isCurrent);
+        if (row !== null) yield row;
       } else if (due < earliest) earliest = due;
     }
     this.earliest = earliest;
@@ -84,10 +88,6 @@ export class GrowingDues {
     return dues.flatMap((due) => byDue.get(due)!);
   }
 
-  private row(i: number): DueRow {
-    return rowOf(this.dues[i]!, this.tags[i]!, this.ends[i]!);
-  }
-
   private grow(): void {
     const { dues, tags, ends, length } = this;
     this.dues = new Float64Array(length * 2);
@@ -114,8 +114,8 @@ export class SealedDues {
     this.read = read;
   }
 
-  /** Gives what is due; what was given is not given again. */
-  *take(upTo: number): Generator<DueRow> {
+  /** Gives what is due and current; what was due is not given again. */
+  *take(upTo: number, isCurrent: IsCurrent): Generator<DueRow> {
     while (this.page < this.pageCount && this.earliest <= upTo) {
       const bytes = new Bytes(PAGE_BYTES);
       this.read(this.page * PAGE_BYTES, bytes);
@@ -129,7 +129,8 @@ export class SealedDues {
         this.earliest = due;
         if (due > upTo) return;
         this.rowAt += 1;
-        yield rowOf(due, bytes.words[at * 4 + 2]!, bytes.words[at * 4 + 3]!);
+        const row = currentRow(due, bytes.words[at * 4 + 2]!, bytes.words[at * 4 + 3]!, isCurrent);
+        if (row !== null) yield row;
       }
       this.page += 1;
       this.rowAt = 0;
@@ -141,8 +142,9 @@ function packed(offset: number, mark: number): number {
   return ((offset >>> 3) | (mark << OFFSET_BITS)) >>> 0;
 }
 
-function rowOf(due: number, tag: number, end: number): DueRow {
-  return { due, tag, offset: (end & (2 ** OFFSET_BITS - 1)) << 3, mark: end >>> OFFSET_BITS };
+function currentRow(due: number, tag: number, end: number, isCurrent: IsCurrent): DueRow | null {
+  const offset = (end & (2 ** OFFSET_BITS - 1)) << 3;
+  return isCurrent(tag, offset) ? { due, tag, offset, mark: end >>> OFFSET_BITS } : null;
 }
 
 function pageChecksum({ words }: Bytes, start: number): number {

@@ -96,12 +96,21 @@ export function hasKey(bytes: Bytes, at: number, key: string): boolean {
   return true;
 }
 
+/** Whether records of the kind say what something is, not that it is gone. */
+export function hasValue(kind: number): boolean {
+  return kind === UNIT || kind === NAMED;
+}
+
 /** Whether the bytes at hand have a whole record here, and it is as it was written. */
 export function isIntact(bytes: Bytes, at: number, end: number): boolean {
+  return isWhole(bytes, at, end) && bytes.words[at >>> 2] === sealOf(bytes.words, at, lengthAt(bytes, at));
+}
+
+/** Whether the bytes at hand have something of a record's form here, which may be damaged. */
+export function isWhole(bytes: Bytes, at: number, end: number): boolean {
   if (at + RECORD_HEADER_BYTES > end) return false;
   const length = lengthAt(bytes, at);
-  if (length < RECORD_HEADER_BYTES + keyLengthAt(bytes, at) || at + alignedTo8(length) > end) return false;
-  return bytes.words[at >>> 2] === sealOf(bytes.words, at, length);
+  return length >= RECORD_HEADER_BYTES + keyLengthAt(bytes, at) && at + alignedTo8(length) <= end;
 }
 
 export interface RecordFields {

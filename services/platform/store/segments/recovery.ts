@@ -14,6 +14,7 @@ import {
   COMMIT,
   dueAt,
   GONE,
+  hasValue,
   isIntact,
   keyAt,
   kindAt,
@@ -154,8 +155,9 @@ class Replay {
     let at = begin;
     while (isIntact(bytes, at, end)) {
       const next = at + alignedTo8(lengthAt(bytes, at));
-      if (kindAt(bytes, at) !== COMMIT) {
-        segment.records += 1;
+      const kind = kindAt(bytes, at);
+      if (kind !== COMMIT) {
+        if (hasValue(kind)) segment.records += 1;
         this.pending.push(pendingAt(bytes, at, placeOf(slot, at)));
       } else {
         if (dueAt(bytes, at) !== state.commits) throw unreadable(`commit ${state.commits} is missing`);

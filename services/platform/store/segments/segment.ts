@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { SegmentSummary } from './checkpoint.ts';
-import { type DueRow, GrowingDues, SealedDues } from './due-table.ts';
+import { type DueRow, GrowingDues, type IsCurrent, SealedDues } from './due-table.ts';
 import { refused, unreadable } from './errors.ts';
 import { alignedTo8, Bytes } from './record.ts';
 
@@ -91,9 +91,9 @@ export class Segment {
     this.growing!.add(row);
   }
 
-  /** Gives rows that are due, each once. */
-  takeDue(upTo: number): Generator<DueRow> {
-    return this.growing?.take(upTo) ?? this.sealed!.take(upTo);
+  /** Gives rows that are due and current, each once. */
+  takeDue(upTo: number, isCurrent: IsCurrent): Generator<DueRow> {
+    return this.growing?.take(upTo, isCurrent) ?? this.sealed!.take(upTo, isCurrent);
   }
 
   /** Ends its growth; it is not on disk before `write`. */

@@ -9,6 +9,8 @@ import type { Segment } from './segment.ts';
 
 /** Fewer segments are not worth writing anew. */
 const COLLECTED_SEGMENTS_MIN = 4;
+/** So many records to one that counts: fewer take less of the disk, and more of them have to be written anew. */
+const COLLECTED_BELOW = 3;
 
 export class State {
   index = new PlaceIndex();
@@ -78,7 +80,7 @@ export class State {
     return Math.round(bytes);
   }
 
-  /** @returns the sealed segment of which the least counts, `null` while at least half of all records do. */
+  /** @returns the sealed segment of which the least counts, `null` while a third of all records do. */
   leastLive(leftOut: readonly Segment[]): Segment | null {
     const sealed = this.segments.filter(
       (segment) => !segment.isGrowing() && !segment.isEmptied && !leftOut.includes(segment),
@@ -86,8 +88,8 @@ export class State {
     if (sealed.length < COLLECTED_SEGMENTS_MIN) return null;
     const records = sealed.reduce((sum, segment) => sum + segment.records, 0);
     const live = sealed.reduce((sum, segment) => sum + segment.live, 0);
-    if (live * 2 > records) return null;
-    const share = (segment: Segment): number => segment.live / segment.records;
+    if (live * COLLECTED_BELOW > records) return null;
+    const share = ({ live, records }: Segment): number => live / Math.max(1, records);
     return sealed.reduce((least, segment) => (share(segment) < share(least) ? segment : least));
   }
 

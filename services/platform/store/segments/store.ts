@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { assert, Corrupt, Unavailable } from '../../../core/errors.ts';
 import type { Due, Store } from '../port.ts';
 import { encodeCheckpoint, removeCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import type { DueRow } from './due-table.ts';
+import type { DueRow, IsCurrent } from './due-table.ts';
 import { unreadable } from './errors.ts';
 import { type FolderLock, lockFolder } from './lock.ts';
 import { offsetOfPlace, placeOf, SLOTS_MAX } from './place.ts';
@@ -125,10 +125,9 @@ class SegmentStore implements Store {
   *takeDue(upTo: number): Generator<Due> {
     for (const segment of this.state.segments) {
       if (segment.isEmptied) continue;
-      for (const row of segment.takeDue(upTo)) {
-        const place = placeOf(segment.slot, row.offset);
-        if (this.state.index.slotOf(row.tag, place) >= 0) yield this.dueAt(place, row);
-      }
+      const placeAt = (offset: number): number => placeOf(segment.slot, offset);
+      const isCurrent: IsCurrent = (tag, offset) => this.state.index.slotOf(tag, placeAt(offset)) >= 0;
+      for (const row of segment.takeDue(upTo, isCurrent)) yield this.dueAt(placeAt(row.offset), row);
     }
   }
 
@@ -257,7 +256,7 @@ class SegmentStore implements Store {
     const at = active.end;
     const length = record.writeRecord(active.memory!, at, fields);
     active.end = at + record.alignedTo8(length);
-    if (fields.kind !== record.COMMIT) active.records += 1;
+    if (record.hasValue(fields.kind)) active.records += 1;
     return placeOf(active.slot, at);
   }
 
@@ -296,7 +295,7 @@ class SegmentStore implements Store {
     }
   }
 
-  /** Once less than half of all records count, writes the segments with the least that do anew: as many as came, and one. */
+  /** Once less than a third of all records count, writes the segments with the least that do anew: as many as came, and one. */
   private collect(): void {
     for (let more = this.unwritten.length + 1; more > 0; more--) {
       const victim = this.state.leastLive(this.unwritten);
@@ -305,28 +304,30 @@ class SegmentStore implements Store {
     }
   }
 
+  /** What does not count any more is passed over without a look at whether it is intact. */
   private empty(victim: Segment): void {
     const bytes = victim.memory ?? this.readWhole(victim);
-    for (let at = SEGMENT_HEADER_BYTES; at < victim.end && victim.live > 0; ) {
-      if (!record.isIntact(bytes, at, victim.end)) throw unreadable(`${victim.path} is damaged at ${at}`);
-      const next = at + record.alignedTo8(record.lengthAt(bytes, at));
+    let at = SEGMENT_HEADER_BYTES;
+    while (victim.live > 0 && record.isWhole(bytes, at, victim.end)) {
       this.moveIfCurrent(bytes, at, placeOf(victim.slot, at));
-      at = next;
+      at += record.alignedTo8(record.lengthAt(bytes, at));
     }
+    if (victim.live > 0) throw unreadable(`${victim.path} is damaged before ${at}`);
     victim.isEmptied = true;
   }
 
   private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
     const kind = record.kindAt(bytes, at);
-    if (kind !== record.UNIT && kind !== record.NAMED) return;
     if (kind === record.NAMED) {
       const name = record.keyAt(bytes, at);
       if (this.state.named.get(name) === place) this.putNamed(name, record.valueAt(bytes, at));
-      return;
     }
+    if (kind !== record.UNIT) return;
     const tag = record.tagAt(bytes, at);
     if (this.state.index.slotOf(tag, place) < 0) return;
-    const active = this.activeWith(record.alignedTo8(record.lengthAt(bytes, at)));
+    const length = record.alignedTo8(record.lengthAt(bytes, at));
+    if (!record.isIntact(bytes, at, at + length)) throw unreadable(`a record at ${place} is damaged`);
+    const active = this.activeWith(length);
     const moved = active.end;
     active.end += record.copyRecord(bytes, at, active.memory!, moved, place);
     active.records += 1;
