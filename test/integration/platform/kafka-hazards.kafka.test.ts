@@ -48,6 +48,8 @@ describe('foreign producers', () => {
       await (isKept ? transaction.commit() : transaction.abort());
     }
     await producer.disconnect();
+    // That a transaction is over stands on the log after its end was answered.
+    while ((await log.admin.offsets(topic))[0]!.end < 8);
     const batches = await Array.fromAsync(readToEnd(log, [{ topic, partition: 0, offset: 0 }]));
     expect(batches.flatMap(({ records }) => records.map(({ key }) => key))).toEqual(['a', 'c']);
     expect(batches.at(-1)!.nextOffset).toBe(8);
