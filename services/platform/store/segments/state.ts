@@ -5,6 +5,7 @@
 import { unreadable } from './errors.ts';
 import { slotOfPlace } from './place.ts';
 import { PlaceIndex } from './place-index.ts';
+import * as record from './record.ts';
 import type { Segment } from './segment.ts';
 
 /** Fewer segments are not worth writing anew. */
@@ -71,6 +72,18 @@ export class State {
     const prior = this.named.get(name);
     if (prior !== undefined) this.drop(prior);
     this.named.delete(name);
+  }
+
+  /** Whether the record says what is, by its unit or name, which may be damaged. */
+  isCurrent(bytes: record.Bytes, at: number, place: number): boolean {
+    switch (record.kindAt(bytes, at)) {
+      case record.UNIT:
+        return this.index.slotOf(record.tagAt(bytes, at), place) >= 0;
+      case record.NAMED:
+        return this.named.get(record.keyAt(bytes, at)) === place;
+      default:
+        return false;
+    }
   }
 
   /** By the share of each segment's records that count. */

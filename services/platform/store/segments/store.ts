@@ -309,28 +309,27 @@ class SegmentStore implements Store {
     const bytes = victim.memory ?? this.readWhole(victim);
     let at = SEGMENT_HEADER_BYTES;
     while (victim.live > 0 && record.isWhole(bytes, at, victim.end)) {
-      this.moveIfCurrent(bytes, at, placeOf(victim.slot, at));
+      const place = placeOf(victim.slot, at);
+      if (this.state.isCurrent(bytes, at, place)) {
+        if (!record.isIntact(bytes, at, victim.end)) throw unreadable(`${victim.path} is damaged at ${at}`);
+        this.move(bytes, at, place);
+      }
       at += record.alignedTo8(record.lengthAt(bytes, at));
     }
     if (victim.live > 0) throw unreadable(`${victim.path} is damaged before ${at}`);
     victim.isEmptied = true;
   }
 
-  private moveIfCurrent(bytes: record.Bytes, at: number, place: number): void {
-    const kind = record.kindAt(bytes, at);
-    if (kind === record.NAMED) {
-      const name = record.keyAt(bytes, at);
-      if (this.state.named.get(name) === place) this.putNamed(name, record.valueAt(bytes, at));
+  private move(bytes: record.Bytes, at: number, place: number): void {
+    if (record.kindAt(bytes, at) === record.NAMED) {
+      this.putNamed(record.keyAt(bytes, at), record.valueAt(bytes, at));
+      return;
     }
-    if (kind !== record.UNIT) return;
-    const tag = record.tagAt(bytes, at);
-    if (this.state.index.slotOf(tag, place) < 0) return;
-    const length = record.alignedTo8(record.lengthAt(bytes, at));
-    if (!record.isIntact(bytes, at, at + length)) throw unreadable(`a record at ${place} is damaged`);
-    const active = this.activeWith(length);
+    const active = this.activeWith(record.alignedTo8(record.lengthAt(bytes, at)));
     const moved = active.end;
     active.end += record.copyRecord(bytes, at, active.memory!, moved, place);
     active.records += 1;
+    const tag = record.tagAt(bytes, at);
     this.state.moveUnit(tag, placeOf(active.slot, moved), place);
     const due = record.dueAt(bytes, at);
     if (due < Number.POSITIVE_INFINITY) active.addDue({ due, tag, offset: moved, mark: record.markAt(bytes, at) });
