@@ -38,31 +38,27 @@ const SECOND_DAY_STRETCH = 9;
 /** After the first day, and long before anything of it runs out. */
 const NOT_DUE_AFTER_MS = 5 * DAY_MS;
 
-export interface Expiry {
-  readonly decisions: number;
-  /** CPU of learning with the expiry as a multiple of learning without, by round. */
-  readonly cpuRatios: readonly number[];
-}
-
-export async function measureExpiry(shape: Shape, tallyCodec: Codec<Tally>, rounds: number): Promise<Expiry> {
+/** @returns by round, events learned in a second of CPU with the expiry, as a share of those without. */
+export async function measureExpiry(shape: Shape, tallyCodec: Codec<Tally>, rounds: number): Promise<number[]> {
   const progress = startProgress({ label: 'expiry', total: rounds, unit: 'rounds', to: process.stderr });
   // Compiled code is what is compared.
   await measureRound({ ...shape, live: shape.live / WARM_UP_PARTS }, tallyCodec);
-  const ratios: number[] = [];
-  while (ratios.length < rounds) {
-    const { cpuRatio, expired } = await measureRound(shape, tallyCodec);
+  const shares: number[] = [];
+  while (shares.length < rounds) {
+    const { share, expired } = await measureRound(shape, tallyCodec);
     if (expired.without !== 0 || expired.with < 0.9 * shape.live) {
       throw new Error(`expired: ${expired.without} without, ${expired.with} with, of ${shape.live}`);
     }
-    ratios.push(cpuRatio);
-    progress.update(ratios.length);
+    shares.push(share);
+    progress.update(shares.length);
   }
   progress.stop();
-  return { decisions: shape.live, cpuRatios: ratios };
+  return shares;
 }
 
 interface Round {
-  readonly cpuRatio: number;
+  /** Of events in a second of CPU, with expiry to without. */
+  readonly share: number;
   /** Decisions of the first day, by the end of the second. */
   readonly expired: { readonly without: number; readonly with: number };
 }
@@ -78,7 +74,7 @@ async function measureRound(shape: Shape, tallyCodec: Codec<Tally>): Promise<Rou
       turns = turns.toReversed();
     }
     return {
-      cpuRatio: withExpiry.cpuUs / without.cpuUs,
+      share: without.cpuUs / withExpiry.cpuUs,
       expired: { without: without.expired, with: withExpiry.expired },
     };
   } finally {
