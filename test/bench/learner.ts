@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- learner`: the whole learner on real Kafka, as a process, beside a kafkajs consumer that only counts and
- * beside Kafka Streams, in turn, round after round, every figure a median over the rounds; then what it costs to have many
+ * beside Kafka Streams, in turn, round after round, every ratio the median of the rounds' own; then what it costs to have many
  * decisions pending and to let a day of them run out, how fresh snapshots are, and how soon a killed learner is back.
  */
 import { resolve } from 'node:path';
@@ -19,7 +19,7 @@ import { measureFreshness } from './learner/freshness.ts';
 import { type Cluster, prepareInputs } from './learner/inputs.ts';
 import { type LearnerRun, measureLearner } from './learner/measure-learner.ts';
 import { PEER_PENDING_MAX, Peer } from './learner/peer.ts';
-import { medianOf, type Rate } from './learner/rate.ts';
+import type { Rate } from './learner/rate.ts';
 import { measureRecovery, type Recovery } from './learner/recovery.ts';
 import { median } from './measure.ts';
 
@@ -114,21 +114,17 @@ class LearnerBench {
       linUcb.push(this.said('learner, LinUCB', await this.learn(linear)));
       two.push(this.said('learner, Beta TS, two processes', await this.learn(shape, { processes: 2, threads: 1 })));
     }
-    const one = medianOf(learner);
-    const apart = medianOf(two).cpuUsPerEvent / medianOf(single).cpuUsPerEvent;
-    const rival = peers.length === 0 ? null : medianOf(peers);
     // The peer's own ratio to it, in this run where it was run.
-    const needed = rival === null ? PEER_TO_CEILING : ratio(rival, medianOf(ceiling));
+    const needed = peer === null ? PEER_TO_CEILING : byRound(peers, ceiling, speed);
     const bars = [
-      bar('Beta TS, events/s to a counting kafkajs', ratio(one, medianOf(ceiling)), '×', 'at least', needed),
-      bar('two processes of a thread, CPU an event to one', apart, '×', 'at most', 1.2),
+      bar('Beta TS, events/s to a counting kafkajs', byRound(learner, ceiling, speed), '×', 'at least', needed),
+      bar('two processes of a thread, CPU an event to one', byRound(two, single, cpu), '×', 'at most', 1.2),
     ];
-    if (rival === null) return bars;
-    const linUcbRatio = ratio(medianOf(linUcb), rival);
+    if (peer === null) return bars;
     return [
       ...bars,
-      ...against('Beta TS', one, rival),
-      bar('LinUCB d = 32, 20 arms, events/s to the peer', linUcbRatio, '×', 'at least', 0.8),
+      ...against('Beta TS', learner, peers),
+      bar('LinUCB d = 32, 20 arms, events/s to the peer', byRound(linUcb, peers, speed), '×', 'at least', 0.8),
     ];
   }
 
@@ -147,13 +143,24 @@ class LearnerBench {
       withFew.push(this.said(`learner, ${SMALL_PENDING} pending`, await this.learn(few)));
       withMany.push(this.said(`learner, ${pending} pending`, await this.learn(many)));
     }
-    const [small, large] = [medianOf(withFew), medianOf(withMany)];
     const name = `${pending.toLocaleString('en')} pending`;
     const theirs = peerPending === pending ? '' : ` (the peer ${peerPending.toLocaleString('en')})`;
     return [
-      ...(peers.length === 0 ? [] : against(`Beta TS, ${name}${theirs}`, large, medianOf(peers))),
-      bar(`RSS, ${name} to 100,000`, large.rssBytes / small.rssBytes, '×', 'at most', 1.25),
-      bar(`commit, ${name} to 100,000`, large.commitMs / small.commitMs, '×', 'at most', 1.5),
+      ...(peer === null ? [] : against(`Beta TS, ${name}${theirs}`, withMany, peers)),
+      bar(
+        `RSS, ${name} to 100,000`,
+        byRound(withMany, withFew, ({ rssBytes }) => rssBytes),
+        '×',
+        'at most',
+        1.25,
+      ),
+      bar(
+        `commit, ${name} to 100,000`,
+        byRound(withMany, withFew, ({ commitMs }) => commitMs),
+        '×',
+        'at most',
+        1.5,
+      ),
     ];
   }
 
@@ -232,13 +239,26 @@ class LearnerBench {
   }
 }
 
-function against(name: string, learner: Rate, peer: Rate): Bar[] {
+function against(name: string, learner: readonly Rate[], peer: readonly Rate[]): Bar[] {
   return [
-    bar(`${name}, events/s to the peer`, ratio(learner, peer), '×', 'at least', 1),
-    bar(`${name}, CPU an event to the peer`, learner.cpuUsPerEvent / peer.cpuUsPerEvent, '×', 'at most', 1),
+    bar(`${name}, events/s to the peer`, byRound(learner, peer, speed), '×', 'at least', 1),
+    bar(`${name}, CPU an event to the peer`, byRound(learner, peer, cpu), '×', 'at most', 1),
   ];
 }
 
-function ratio(one: Rate, other: Rate): number {
-  return one.eventsPerSecond / other.eventsPerSecond;
+function speed({ eventsPerSecond }: Rate): number {
+  return eventsPerSecond;
+}
+
+function cpu({ cpuUsPerEvent }: Rate): number {
+  return cpuUsPerEvent;
+}
+
+/** @returns the median over the rounds of one to the other: a slow minute is both's. */
+function byRound<Measured>(
+  ones: readonly Measured[],
+  others: readonly Measured[],
+  of: (one: Measured) => number,
+): number {
+  return median(ones.map((one, round) => of(one) / of(others[round]!)));
 }
