@@ -115,16 +115,28 @@ class LearnerBench {
       two.push(this.said('learner, Beta TS, two processes', await this.learn(shape, { processes: 2, threads: 1 })));
     }
     // The peer's own ratio to it, in this run where it was run.
-    const needed = peer === null ? PEER_TO_CEILING : byRound(peers, ceiling, speed);
+    const needed = peer === null ? PEER_TO_CEILING : byRound(peers, ceiling, 'eventsPerSecond');
     const bars = [
-      bar('Beta TS, events/s to a counting kafkajs', byRound(learner, ceiling, speed), '×', 'at least', needed),
-      bar('two processes of a thread, CPU an event to one', byRound(two, single, cpu), '×', 'at most', 1.2),
+      bar(
+        'Beta TS, events/s to a counting kafkajs',
+        byRound(learner, ceiling, 'eventsPerSecond'),
+        '×',
+        'at least',
+        needed,
+      ),
+      bar('two processes of a thread, CPU an event to one', byRound(two, single, 'cpuUsPerEvent'), '×', 'at most', 1.2),
     ];
     if (peer === null) return bars;
     return [
       ...bars,
       ...against('Beta TS', learner, peers),
-      bar('LinUCB d = 32, 20 arms, events/s to the peer', byRound(linUcb, peers, speed), '×', 'at least', 0.8),
+      bar(
+        'LinUCB d = 32, 20 arms, events/s to the peer',
+        byRound(linUcb, peers, 'eventsPerSecond'),
+        '×',
+        'at least',
+        0.8,
+      ),
     ];
   }
 
@@ -147,20 +159,8 @@ class LearnerBench {
     const theirs = peerPending === pending ? '' : ` (the peer ${peerPending.toLocaleString('en')})`;
     return [
       ...(peer === null ? [] : against(`Beta TS, ${name}${theirs}`, withMany, peers)),
-      bar(
-        `RSS, ${name} to 100,000`,
-        byRound(withMany, withFew, ({ rssBytes }) => rssBytes),
-        '×',
-        'at most',
-        1.25,
-      ),
-      bar(
-        `commit, ${name} to 100,000`,
-        byRound(withMany, withFew, ({ commitMs }) => commitMs),
-        '×',
-        'at most',
-        1.5,
-      ),
+      bar(`RSS, ${name} to 100,000`, byRound(withMany, withFew, 'rssBytes'), '×', 'at most', 1.25),
+      bar(`commit, ${name} to 100,000`, byRound(withMany, withFew, 'commitMs'), '×', 'at most', 1.5),
     ];
   }
 
@@ -241,24 +241,16 @@ class LearnerBench {
 
 function against(name: string, learner: readonly Rate[], peer: readonly Rate[]): Bar[] {
   return [
-    bar(`${name}, events/s to the peer`, byRound(learner, peer, speed), '×', 'at least', 1),
-    bar(`${name}, CPU an event to the peer`, byRound(learner, peer, cpu), '×', 'at most', 1),
+    bar(`${name}, events/s to the peer`, byRound(learner, peer, 'eventsPerSecond'), '×', 'at least', 1),
+    bar(`${name}, CPU an event to the peer`, byRound(learner, peer, 'cpuUsPerEvent'), '×', 'at most', 1),
   ];
 }
 
-function speed({ eventsPerSecond }: Rate): number {
-  return eventsPerSecond;
-}
-
-function cpu({ cpuUsPerEvent }: Rate): number {
-  return cpuUsPerEvent;
-}
-
 /** @returns the median over the rounds of one to the other: a slow minute is both's. */
-function byRound<Measured>(
-  ones: readonly Measured[],
-  others: readonly Measured[],
-  of: (one: Measured) => number,
+function byRound<Field extends string>(
+  ones: readonly Readonly<Record<Field, number>>[],
+  others: readonly Readonly<Record<Field, number>>[],
+  field: Field,
 ): number {
-  return median(ones.map((one, round) => of(one) / of(others[round]!)));
+  return median(ones.map((one, round) => one[field] / others[round]![field]));
 }
